@@ -1,0 +1,92 @@
+//! Why a scan was refused: a closed list, each with one fixed code and a sentence for staff.
+
+use crate::ticket::Invalid;
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $title:literal, $message:literal;)+) => {
+        /// A reason to refuse. Closed: a new one does not compile until it has a code and a sentence.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Reason { $($(#[$doc])* $name,)+ }
+
+        impl Reason {
+            /// Every reason, in the order of this list.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// The fixed code, as in the API and the database.
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$name => $code,)+ }
+            }
+
+            /// Two or three words in capitals for the big sign.
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)+ }
+            }
+
+            /// A sentence that staff can read out.
+            pub fn message(self) -> &'static str {
+                match self { $(Self::$name => $message,)+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// A single-entry ticket that has entered.
+    AlreadyUsed = "already_used", "ALREADY USED", "This ticket has already been used to enter.";
+    /// A ticket for several entries with none left.
+    UsesExhausted = "uses_exhausted", "NO ENTRIES LEFT", "All entries of this ticket have been used.";
+    /// Forged, damaged or not a ticket of ours.
+    Invalid = "invalid", "NOT A VALID TICKET", "This code is not a valid ticket. Try again, or ask for the ticket number.";
+    /// For another event.
+    WrongEvent = "wrong_event", "OTHER EVENT", "This ticket is for another event.";
+    /// Genuine, but never issued by this system's books.
+    Unknown = "unknown", "NOT ON THE BOOKS", "This ticket is signed but was never issued. Call a supervisor.";
+    /// Withdrawn by the organiser.
+    Revoked = "revoked", "CANCELLED", "This ticket was cancelled by the organiser.";
+    /// Handed over to somebody else; the new holder has a new code.
+    Transferred = "transferred", "TRANSFERRED", "This ticket was transferred. The new holder has a new code.";
+    /// Not paid for.
+    Unpaid = "unpaid", "NOT PAID", "This ticket has not been paid for yet.";
+    /// Not valid at this gate.
+    EntryPointDenied = "entry_point_denied", "OTHER GATE", "This ticket is not valid at this gate.";
+    /// The gate is closed.
+    GateClosed = "gate_closed", "GATE CLOSED", "This gate is closed. Use another gate.";
+    /// Its time has not come.
+    NotYetValid = "not_yet_valid", "TOO EARLY", "This ticket is not valid yet.";
+    /// Its time is over.
+    Expired = "expired", "EXPIRED", "This ticket is no longer valid.";
+}
+
+impl Reason {
+    /// The reason with this code.
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|reason| reason.code() == code)
+    }
+}
+
+impl From<Invalid> for Reason {
+    /// What staff are told. [`Invalid::KeyNotHere`] must have been asked of the server before.
+    fn from(invalid: Invalid) -> Self {
+        match invalid {
+            Invalid::WrongEvent => Self::WrongEvent,
+            Invalid::RetiredKey => Self::Expired,
+            Invalid::TooLong
+            | Invalid::Malformed
+            | Invalid::UnknownKey
+            | Invalid::KeyNotHere
+            | Invalid::Forged => Self::Invalid,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_reads_back_from_its_code() {
+        for reason in Reason::ALL {
+            assert_eq!(Reason::parse(reason.code()), Some(*reason));
+        }
+    }
+}

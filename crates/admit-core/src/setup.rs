@@ -1,0 +1,232 @@
+//! What a gate is given to judge by itself, and how it judges: the same verification and the same
+//! [`decide`] as the server, over what the device knows.
+
+use data_encoding::BASE64URL_NOPAD;
+use serde::{Deserialize, Serialize};
+
+use crate::admission::{History, Rules, Scan, Verdict, decide};
+use crate::id::{DeviceNo, EventNo, GateNo, KeyNo, ScanId, TicketId, UnixMs};
+use crate::reason::Reason;
+use crate::ticket::{Algorithm, Invalid, KeyRing, RingKey, Verified, VerifyKey};
+
+/// The part of `GET /v1/gate` that the rules need; the rest of the answer is for the eye.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Setup {
+    event: SetupEvent,
+    gates: Vec<SetupGate>,
+    ticket_types: Vec<SetupType>,
+    keys: Vec<SetupKey>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct SetupEvent {
+    number: u32,
+    #[serde(default)]
+    closes_at_ms: Option<i64>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct SetupGate {
+    number: u16,
+    open: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct SetupType {
+    number: u8,
+    name: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct SetupKey {
+    key_id: u8,
+    algorithm: String,
+    public_key: Option<String>,
+    #[serde(default)]
+    not_after_ms: Option<i64>,
+}
+
+/// A device's answer about a code, before or without the server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LocalVerdict {
+    /// `admit`, `refuse`, or `ask_server` when only the server can say.
+    pub verdict: &'static str,
+    /// The reason's code, when refused.
+    pub reason: Option<&'static str>,
+    /// A sentence for staff.
+    pub message: &'static str,
+    /// The ticket, when the code is genuine.
+    pub ticket: Option<LocalTicket>,
+    /// Entries it is good for, 0 for any number.
+    pub max_uses: Option<u8>,
+    /// Its digest, hexadecimal.
+    pub digest: Option<String>,
+}
+
+/// What a device may show about a ticket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LocalTicket {
+    /// The ticket number for people.
+    pub number: String,
+    /// Number of its type.
+    pub type_number: u8,
+    /// Name of its type; empty when the device does not know the type.
+    pub type_name: String,
+}
+
+/// A device's rules, ready to judge.
+pub struct Judge {
+    event: EventNo,
+    ring: KeyRing,
+    gates: Vec<SetupGate>,
+    types: Vec<SetupType>,
+    closes_at: Option<UnixMs>,
+}
+
+impl Judge {
+    /// The rules in a gate's setup; none when one of its keys is not understood, for a gate must
+    /// not quietly refuse the tickets of such a key.
+    pub fn new(setup: Setup) -> Option<Self> {
+        let event = EventNo(setup.event.number);
+        let mut ring = KeyRing::default();
+        for key in &setup.keys {
+            let entry = RingKey { key: verify_key(key)?, not_after: key.not_after_ms.map(UnixMs) };
+            ring.add(event, KeyNo(key.key_id), entry);
+        }
+        Some(Self {
+            event,
+            ring,
+            gates: setup.gates,
+            types: setup.ticket_types,
+            closes_at: setup.event.closes_at_ms.map(UnixMs),
+        })
+    }
+
+    /// Judges `code` at `gate` as if the ticket had not been seen before: what is left for the
+    /// server (or the journal) is whether it has.
+    pub fn judge(&self, code: &str, gate: GateNo, now: UnixMs) -> LocalVerdict {
+        let ticket = match self.ring.verify(self.event, code, now) {
+            Ok(ticket) => ticket,
+            Err(Invalid::KeyNotHere) => return ask_server(),
+            // A ticket number, typed by hand: only the server knows whose it is.
+            Err(_) if TicketId::parse_number(code).is_some() => return ask_server(),
+            Err(invalid) => return refuse(invalid.into(), None),
+        };
+        let scan = Scan { id: ScanId([0; 16]), device: DeviceNo(0), gate, at: now };
+        let gate_open = self.gates.iter().any(|known| known.number == gate.0 && known.open);
+        let rules = Rules { gate_open, closes_at: self.closes_at };
+        match decide(&ticket, &scan, Some(&History::FRESH), &rules).verdict {
+            Verdict::Refuse(reason) => refuse(reason, Some(self.known(&ticket))),
+            Verdict::Admit(_) => LocalVerdict {
+                verdict: "admit",
+                reason: None,
+                message: "Valid ticket.",
+                ticket: Some(self.known(&ticket)),
+                max_uses: Some(ticket.grant().max_uses),
+                digest: Some(ticket.digest().to_string()),
+            },
+        }
+    }
+
+    fn known(&self, ticket: &Verified) -> LocalTicket {
+        let number = ticket.grant().type_no.0;
+        let type_name = self.types.iter().find(|t| t.number == number).map(|t| t.name.clone());
+        LocalTicket {
+            number: ticket.grant().ticket.to_string(),
+            type_number: number,
+            type_name: type_name.unwrap_or_default(),
+        }
+    }
+}
+
+fn ask_server() -> LocalVerdict {
+    LocalVerdict {
+        verdict: "ask_server",
+        reason: None,
+        message: "Only the server can check this code.",
+        ticket: None,
+        max_uses: None,
+        digest: None,
+    }
+}
+
+fn refuse(reason: Reason, ticket: Option<LocalTicket>) -> LocalVerdict {
+    LocalVerdict {
+        verdict: "refuse",
+        reason: Some(reason.code()),
+        message: reason.message(),
+        ticket,
+        max_uses: None,
+        digest: None,
+    }
+}
+
+fn verify_key(key: &SetupKey) -> Option<VerifyKey> {
+    match (Algorithm::parse(&key.algorithm)?, &key.public_key) {
+        (Algorithm::Ed25519, Some(text)) => {
+            let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
+            VerifyKey::ed25519(&bytes.try_into().ok()?)
+        }
+        (Algorithm::HmacSha256, None) => Some(VerifyKey::Elsewhere),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{GateSet, TypeNo};
+    use crate::ticket::tests::{EVENT, secret};
+    use crate::ticket::{Format, Grant};
+
+    const NOW: UnixMs = UnixMs(1_700_000_000_000);
+
+    fn judge(algorithm: Algorithm) -> Judge {
+        let public = secret(algorithm).public_key().map(|key| BASE64URL_NOPAD.encode(&key));
+        let setup = serde_json::json!({
+            "event": {"number": EVENT.0, "name": "shown, not judged"},
+            "gates": [{"number": 1, "open": true}],
+            "ticket_types": [{"number": 1, "name": "Standard"}],
+            "keys": [{"key_id": 1, "algorithm": algorithm.name(), "public_key": public}],
+        });
+        Judge::new(serde_json::from_value(setup).unwrap()).unwrap()
+    }
+
+    fn code(algorithm: Algorithm) -> String {
+        let grant = Grant {
+            event: EVENT,
+            ticket: TicketId(5),
+            type_no: TypeNo(1),
+            not_before_s: 0,
+            expires_s: 0,
+            max_uses: 1,
+            gates: GateSet::of(&[GateNo(1)]).unwrap(),
+        };
+        secret(algorithm).sign(Format::Compact, KeyNo(1), &grant)
+    }
+
+    #[test]
+    fn a_device_judges_with_the_public_key_alone() {
+        let verdict = judge(Algorithm::Ed25519).judge(&code(Algorithm::Ed25519), GateNo(1), NOW);
+        assert_eq!(verdict.verdict, "admit");
+        assert_eq!(verdict.ticket.unwrap().type_name, "Standard");
+    }
+
+    #[test]
+    fn a_shared_secret_ticket_is_left_to_the_server() {
+        let verdict = judge(Algorithm::HmacSha256).judge(&code(Algorithm::HmacSha256), GateNo(1), NOW);
+        assert_eq!(verdict.verdict, "ask_server");
+    }
+
+    #[test]
+    fn a_ticket_at_the_wrong_gate_is_denied_by_the_device() {
+        let verdict = judge(Algorithm::Ed25519).judge(&code(Algorithm::Ed25519), GateNo(2), NOW);
+        assert_eq!(verdict.reason, Some("entry_point_denied"));
+    }
+
+    #[test]
+    fn a_scribble_is_invalid() {
+        let verdict = judge(Algorithm::Ed25519).judge("https://example.org", GateNo(1), NOW);
+        assert_eq!(verdict.reason, Some("invalid"));
+    }
+}
