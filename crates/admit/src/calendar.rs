@@ -1,6 +1,6 @@
 //! One event as an iCalendar file (RFC 5545), so that a ticket lands in the holder's calendar.
 
-use time::OffsetDateTime;
+use jiff::Timestamp;
 
 /// The octets of a content line before it is folded (RFC 5545, 3.1), its line break left out.
 const LINE_OCTETS: usize = 75;
@@ -64,19 +64,12 @@ pub fn calendar_file(entry: &CalendarEntry<'_>, now: i64) -> Result<String, Cale
 
 /// A moment as `19970714T173000Z` (RFC 5545, 3.3.5, form 2).
 fn utc(unix_ms: i64) -> Result<String, CalendarError> {
-    let moment = OffsetDateTime::from_unix_timestamp(unix_ms.div_euclid(1000))
+    let moment = Timestamp::from_millisecond(unix_ms)
+        .map(|moment| moment.to_zoned(jiff::tz::TimeZone::UTC))
         .ok()
-        .filter(|moment| (0..=9999).contains(&moment.year()))
+        .filter(|moment| moment.year() >= 0)
         .ok_or(CalendarError::Time(unix_ms))?;
-    Ok(format!(
-        "{:04}{:02}{:02}T{:02}{:02}{:02}Z",
-        moment.year(),
-        u8::from(moment.month()),
-        moment.day(),
-        moment.hour(),
-        moment.minute(),
-        moment.second()
-    ))
+    Ok(moment.strftime("%Y%m%dT%H%M%SZ").to_string())
 }
 
 /// Adds `name:text`, escaped (RFC 5545, 3.3.11); nothing for an empty text.

@@ -1,0 +1,106 @@
+//! Contract: spending tickets, and the record of every scan.
+
+use std::sync::Arc;
+
+use admit_core::admission::{Admission, Entry, Scan, UndoRefused, Verdict};
+use admit_core::id::{DeviceNo, EventNo, ScanId, TicketId, TypeNo, UnixMs};
+use admit_core::stats::Outcome;
+use admit_core::ticket::Verified;
+use async_trait::async_trait;
+use tokio::sync::broadcast;
+
+use crate::Result;
+
+/// Batches of committed scans that a slow listener may be behind before it must read them again.
+pub const COMMITTED_BATCHES_MAX: usize = 1024;
+
+/// One scan on the books.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScanRecord {
+    /// Position in the order of all scans of the installation; grows.
+    pub seq: i64,
+    /// The event.
+    pub event: EventNo,
+    /// Id, device, gate and time.
+    pub scan: Scan,
+    /// The ticket.
+    pub ticket: TicketId,
+    /// Its type.
+    pub type_no: TypeNo,
+    /// Entries it is good for, 0 for any number.
+    pub max_uses: u8,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// Where the ticket first entered, as it stood right after this scan.
+    pub first: Option<Entry>,
+}
+
+impl ScanRecord {
+    /// The verdict this record stands for; none for an undo.
+    pub fn verdict(&self) -> Option<Verdict> {
+        match self.outcome {
+            Outcome::Admit { use_no } => Some(Verdict::Admit(Admission {
+                use_no,
+                uses_remaining: (self.max_uses != 0)
+                    .then(|| u32::from(self.max_uses).saturating_sub(use_no)),
+            })),
+            Outcome::Refuse(reason) => Some(Verdict::Refuse(reason)),
+            Outcome::Undo { .. } => None,
+        }
+    }
+}
+
+/// The answer to a scan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// Decided now and durable.
+    New(ScanRecord),
+    /// Decided before: the same device asked with the same id, and gets the same answer.
+    Repeated(ScanRecord),
+    /// The device used this id for another ticket before. Nothing was written.
+    IdReused,
+}
+
+/// The answer to an undo.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Undone {
+    /// Taken back now, or before by the same request.
+    Done(ScanRecord),
+    /// Not taken back.
+    Refused(UndoRefused),
+    /// The device has no such scan.
+    UnknownScan,
+}
+
+/// Spending and its record.
+#[async_trait]
+pub trait Admissions: Send + Sync {
+    /// Decides about a scan inside the write that records it, by
+    /// [`admit_core::admission::decide`]; returns when that write is durable. Many calls at once
+    /// share one commit. Refusals are recorded and repeated like admissions.
+    async fn admit(&self, ticket: Verified, scan: Scan) -> Result<Recorded>;
+
+    /// Takes back the entry that scan `id` of `device` made.
+    async fn undo(
+        &self,
+        event: EventNo,
+        device: DeviceNo,
+        id: ScanId,
+        at: UnixMs,
+    ) -> Result<Undone>;
+
+    /// Up to `limit` scans of an event after position `seq`, oldest first.
+    async fn scans_after(&self, event: EventNo, seq: i64, limit: u32) -> Result<Vec<ScanRecord>>;
+
+    /// The newest `limit` scans of an event, newest first.
+    async fn scans_newest(&self, event: EventNo, limit: u32) -> Result<Vec<ScanRecord>>;
+
+    /// All scans of one ticket, newest first, at most [`crate::PAGE_ROWS_MAX`].
+    async fn scans_of(&self, event: EventNo, ticket: TicketId) -> Result<Vec<ScanRecord>>;
+
+    /// Scans as this process commits them, a batch at a time, in order.
+    fn committed(&self) -> broadcast::Receiver<Arc<[ScanRecord]>>;
+
+    /// Time of the newest scan on the books: a clock before it is wrong.
+    async fn newest_scan_at(&self) -> Result<Option<UnixMs>>;
+}

@@ -1,0 +1,157 @@
+//! Contract: events, their ticket types and gates.
+
+use admit_core::id::{EventNo, GateNo, GateSet, TypeNo, UnixMs};
+use admit_core::vault::Sealed;
+use async_trait::async_trait;
+
+use crate::Result;
+
+/// Most ticket types an event has: their number is one byte of the token.
+pub const TICKET_TYPES_MAX: u8 = 255;
+
+/// Most gates an event has.
+pub const GATES_MAX: u16 = 64;
+
+/// What an organiser says of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventDetails {
+    /// Its name in addresses: `a-z`, `0-9` and `-`.
+    pub slug: String,
+    /// Its name.
+    pub name: String,
+    /// Where it is.
+    pub venue: String,
+    /// What it is.
+    pub description: String,
+    /// IANA name of its time zone.
+    pub time_zone: String,
+    /// When the doors open.
+    pub doors_at: Option<UnixMs>,
+    /// When it starts.
+    pub starts_at: UnixMs,
+    /// When it ends.
+    pub ends_at: UnixMs,
+    /// Whether people can register.
+    pub registration_open: bool,
+    /// Code of the token format for tickets issued from now on (`a1`, `jwt-eddsa`, `jwt-hs256`).
+    pub token_format: String,
+    /// Whether gates are told the holder's name.
+    pub show_name_at_gate: bool,
+    /// Whether a phone number is `hidden`, `optional` or `required`.
+    pub phone: String,
+    /// Questions of the form, as JSON.
+    pub questions: String,
+}
+
+/// An event on the books.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its number.
+    pub number: EventNo,
+    /// What the organiser says.
+    pub details: EventDetails,
+    /// When it was created.
+    pub created_at: UnixMs,
+    /// The key that conceals serial numbers, sealed.
+    pub serial_key: Sealed,
+}
+
+/// What an organiser says of a ticket type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TypeDetails {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub description: String,
+    /// How many may be issued.
+    pub quota: u32,
+    /// Entries of each ticket, 0 for any number.
+    pub max_uses: u8,
+    /// Tickets are not valid before.
+    pub valid_from: Option<UnixMs>,
+    /// Tickets are not valid from this time on.
+    pub valid_until: Option<UnixMs>,
+    /// Where they may enter.
+    pub gates: GateSet,
+}
+
+/// A ticket type on the books.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TicketType {
+    /// Its number within the event.
+    pub number: TypeNo,
+    /// What the organiser says.
+    pub details: TypeDetails,
+    /// How many were issued (revoked ones included).
+    pub issued: u32,
+}
+
+/// A gate on the books.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gate {
+    /// Its number within the event.
+    pub number: GateNo,
+    /// Its name.
+    pub name: String,
+    /// Whether it admits anybody.
+    pub open: bool,
+}
+
+/// An event with all that belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventView {
+    /// The event.
+    pub event: Event,
+    /// Its ticket types, by number.
+    pub types: Vec<TicketType>,
+    /// Its gates, by number.
+    pub gates: Vec<Gate>,
+}
+
+/// Whether a change was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Changed<T> {
+    /// It was; the new state.
+    Done(T),
+    /// There is no such thing.
+    NotFound,
+    /// Its name is taken.
+    NameTaken,
+    /// There are already as many as there can be.
+    TooMany,
+    /// The quota would be below what was issued.
+    BelowIssued,
+}
+
+/// Events and what belongs to them.
+#[async_trait]
+pub trait Events: Send + Sync {
+    /// Creates an event.
+    async fn create_event(
+        &self,
+        details: EventDetails,
+        serial_key: Sealed,
+        at: UnixMs,
+    ) -> Result<Changed<Event>>;
+    /// Replaces what the organiser says of an event.
+    async fn change_event(&self, event: EventNo, details: EventDetails) -> Result<Changed<Event>>;
+    /// All events, the soonest start first.
+    async fn events(&self) -> Result<Vec<EventView>>;
+    /// The event with this slug.
+    async fn event(&self, slug: &str) -> Result<Option<EventView>>;
+    /// Replaces the sealed serial key of an event by another sealing of the same key.
+    async fn reseal_event(&self, event: EventNo, serial_key: Sealed) -> Result<()>;
+    /// Adds a ticket type.
+    async fn add_type(&self, event: EventNo, details: TypeDetails) -> Result<Changed<TicketType>>;
+    /// Replaces what is said of a ticket type; tickets already issued keep what they say.
+    async fn change_type(
+        &self,
+        event: EventNo,
+        number: TypeNo,
+        details: TypeDetails,
+    ) -> Result<Changed<TicketType>>;
+    /// Adds a gate.
+    async fn add_gate(&self, event: EventNo, name: String) -> Result<Changed<Gate>>;
+    /// Renames, opens or closes a gate.
+    async fn change_gate(&self, event: EventNo, gate: Gate) -> Result<Changed<Gate>>;
+}

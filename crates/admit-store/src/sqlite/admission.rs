@@ -1,0 +1,364 @@
+//! Spending tickets in SQLite: read the history, decide, write — inside the writer's transaction.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use admit_core::admission::{
+    EVENT_GRACE_MS, Entry, History, Rules, Scan, Standing, Verdict, decide, undo,
+};
+use admit_core::id::{DeviceNo, Digest, EventNo, GateNo, ScanId, TicketId, UnixMs};
+use admit_core::reason::Reason;
+use admit_core::stats::Outcome;
+use admit_core::ticket::{Verified, digest};
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use tokio::sync::broadcast;
+
+use super::SqliteStore;
+use super::row::{Columns, collect, entry_columns, first};
+use crate::admission::{Admissions, Recorded, ScanRecord, Undone};
+use crate::{PAGE_ROWS_MAX, Result, StoreError};
+
+const ADMIT: i64 = 0;
+const REFUSE: i64 = 1;
+const UNDO: i64 = 2;
+
+/// What one transaction has learnt about events and gates, which no scan changes.
+#[derive(Default)]
+pub(super) struct Batch {
+    rules: HashMap<(EventNo, GateNo), Rules>,
+}
+
+impl Batch {
+    /// Decides about one scan and writes what follows from it.
+    pub(super) fn record(
+        &mut self,
+        tx: &Transaction<'_>,
+        ticket: &Verified,
+        scan: &Scan,
+    ) -> Result<Recorded> {
+        let event = ticket.grant().event;
+        if let Some(record) = scan_by_name(tx, event, scan.device, scan.id, false)? {
+            return Ok(if record.ticket == ticket.grant().ticket {
+                Recorded::Repeated(record)
+            } else {
+                Recorded::IdReused
+            });
+        }
+        let rules = self.rules(tx, event, scan.gate)?;
+        let spend = read_spend(tx, event, ticket.digest())?;
+        let history = spend.as_ref().map(|spend| spend.history);
+        let decision = decide(ticket, scan, history.as_ref(), &rules);
+        let now = decision.next.or(history);
+        let mut record = ScanRecord {
+            seq: 0,
+            event,
+            scan: *scan,
+            ticket: ticket.grant().ticket,
+            type_no: ticket.grant().type_no,
+            max_uses: ticket.grant().max_uses,
+            outcome: match decision.verdict {
+                Verdict::Admit(admission) => Outcome::Admit { use_no: admission.use_no },
+                Verdict::Refuse(reason) => Outcome::Refuse(reason),
+            },
+            first: now.and_then(|history| history.first),
+        };
+        record.seq = insert_scan(tx, &record, spend.and_then(|spend| spend.last_seq))?;
+        if let Some(now) = now {
+            write_spend(tx, event, ticket.digest(), &now, Some(record.seq))?;
+        }
+        Ok(Recorded::New(record))
+    }
+
+    fn rules(&mut self, tx: &Transaction<'_>, event: EventNo, gate: GateNo) -> Result<Rules> {
+        if let Some(rules) = self.rules.get(&(event, gate)) {
+            return Ok(*rules);
+        }
+        let open: Option<bool> = tx
+            .prepare_cached("SELECT open FROM gate WHERE event = ?1 AND number = ?2")?
+            .query_row(params![event.0, gate.0], |row| row.get(0))
+            .optional()?;
+        let ends_at: Option<i64> = tx
+            .prepare_cached("SELECT ends_at FROM event WHERE number = ?1")?
+            .query_row([event.0], |row| row.get(0))
+            .optional()?;
+        let rules = Rules {
+            gate_open: open.unwrap_or(false),
+            closes_at: ends_at.map(|end| UnixMs(end).plus(EVENT_GRACE_MS)),
+        };
+        self.rules.insert((event, gate), rules);
+        Ok(rules)
+    }
+}
+
+/// A row of the spend table.
+pub(super) struct Spend {
+    pub(super) history: History,
+    pub(super) last_seq: Option<i64>,
+}
+
+pub(super) fn read_spend(
+    connection: &Connection,
+    event: EventNo,
+    digest: Digest,
+) -> Result<Option<Spend>> {
+    let mut statement = connection
+        .prepare_cached("SELECT * FROM spend WHERE event = ?1 AND digest = ?2")?;
+    first(&mut statement, params![event.0, digest.0], "spend", |columns| {
+        Ok(Spend {
+            history: read_history(columns)?,
+            last_seq: columns.int_or_none("last_seq")?,
+        })
+    })
+}
+
+/// A ticket's history, from a row that has the columns of the spend table.
+pub(super) fn read_history(columns: &Columns<'_, '_>) -> Result<History> {
+    let standing = columns.text("standing")?;
+    Ok(History {
+        standing: Standing::parse(&standing).ok_or_else(|| columns.corrupt("standing"))?,
+        uses: columns.small("uses")?,
+        first: columns.entry("first")?,
+        last: columns.entry("last")?,
+    })
+}
+
+pub(super) fn write_spend(
+    tx: &Connection,
+    event: EventNo,
+    digest: Digest,
+    history: &History,
+    last_seq: Option<i64>,
+) -> Result<()> {
+    let first = entry_columns(history.first);
+    let last = entry_columns(history.last);
+    tx.prepare_cached(
+        "INSERT INTO spend VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+         ON CONFLICT (event, digest) DO UPDATE SET
+           standing = ?3, uses = ?4,
+           first_scan = ?5, first_device = ?6, first_gate = ?7, first_at = ?8,
+           last_scan = ?9, last_device = ?10, last_gate = ?11, last_at = ?12,
+           last_seq = COALESCE(?13, last_seq)",
+    )?
+    .execute(params![
+        event.0,
+        digest.0,
+        history.standing.code(),
+        history.uses,
+        first.0,
+        first.1,
+        first.2,
+        first.3,
+        last.0,
+        last.1,
+        last.2,
+        last.3,
+        last_seq
+    ])?;
+    Ok(())
+}
+
+fn insert_scan(tx: &Connection, record: &ScanRecord, previous: Option<i64>) -> Result<i64> {
+    let (kind, reason, use_no) = match record.outcome {
+        Outcome::Admit { use_no } => (ADMIT, None, use_no),
+        Outcome::Refuse(reason) => (REFUSE, Some(reason.code()), 0),
+        Outcome::Undo { use_no } => (UNDO, None, use_no),
+    };
+    let first = entry_columns(record.first);
+    tx.prepare_cached(
+        "INSERT INTO scan (event, device, scan_id, kind, reason, ticket, type_no, max_uses, gate, at,
+           use_no, first_scan, first_device, first_gate, first_at, previous)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+    )?
+    .execute(params![
+        record.event.0,
+        record.scan.device.0,
+        record.scan.id.0,
+        kind,
+        reason,
+        record.ticket.0.cast_signed(),
+        record.type_no.0,
+        record.max_uses,
+        record.scan.gate.0,
+        record.scan.at.0,
+        use_no,
+        first.0,
+        first.1,
+        first.2,
+        first.3,
+        previous
+    ])?;
+    Ok(tx.last_insert_rowid())
+}
+
+fn read_scan(columns: &Columns<'_, '_>) -> Result<ScanRecord> {
+    let use_no = columns.small("use_no")?;
+    let outcome = match columns.int("kind")? {
+        ADMIT => Outcome::Admit { use_no },
+        UNDO => Outcome::Undo { use_no },
+        REFUSE => Outcome::Refuse(
+            Reason::parse(&columns.text("reason")?).ok_or_else(|| columns.corrupt("reason"))?,
+        ),
+        _ => return Err(columns.corrupt("kind")),
+    };
+    Ok(ScanRecord {
+        seq: columns.int("seq")?,
+        event: columns.event()?,
+        scan: Scan {
+            id: ScanId(columns.bytes("scan_id")?),
+            device: DeviceNo(columns.int("device")?),
+            gate: columns.gate("gate")?,
+            at: columns.time("at")?,
+        },
+        ticket: columns.ticket("ticket")?,
+        type_no: columns.type_no("type_no")?,
+        max_uses: columns.small("max_uses")?,
+        outcome,
+        first: columns.entry("first")?,
+    })
+}
+
+fn scan_by_name(
+    connection: &Connection,
+    event: EventNo,
+    device: DeviceNo,
+    id: ScanId,
+    undone: bool,
+) -> Result<Option<ScanRecord>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT * FROM scan WHERE event = ?1 AND device = ?2 AND scan_id = ?3 AND (kind = 2) = ?4",
+    )?;
+    first(&mut statement, params![event.0, device.0, id.0, undone], "scan", read_scan)
+}
+
+/// The scans of one ticket from position `seq` back, along the chain.
+fn chain(connection: &Connection, mut seq: Option<i64>, limit: u32) -> Result<Vec<ScanRecord>> {
+    let mut scans = Vec::new();
+    let mut statement = connection.prepare_cached("SELECT * FROM scan WHERE seq = ?1")?;
+    while let Some(at) = seq.filter(|_| scans.len() < usize::try_from(limit).unwrap_or(0)) {
+        let found = first(&mut statement, [at], "scan", |columns| {
+            Ok((read_scan(columns)?, columns.int_or_none("previous")?))
+        })?;
+        let (record, previous) =
+            found.ok_or_else(|| StoreError::corrupt("scan", format!("no row {at} in the chain")))?;
+        scans.push(record);
+        seq = previous;
+    }
+    Ok(scans)
+}
+
+/// The newest entry of a ticket that counts, leaving out the scan `without`.
+fn entry_before(scans: &[ScanRecord], without: ScanId) -> Option<Entry> {
+    let undone: Vec<_> = scans
+        .iter()
+        .filter(|record| matches!(record.outcome, Outcome::Undo { .. }))
+        .map(|record| (record.scan.device, record.scan.id))
+        .collect();
+    scans
+        .iter()
+        .find(|record| {
+            matches!(record.outcome, Outcome::Admit { .. })
+                && record.scan.id != without
+                && !undone.contains(&(record.scan.device, record.scan.id))
+        })
+        .map(|record| Entry {
+            scan: record.scan.id,
+            device: record.scan.device,
+            gate: record.scan.gate,
+            at: record.scan.at,
+        })
+}
+
+fn undo_scan(
+    tx: &Connection,
+    event: EventNo,
+    device: DeviceNo,
+    id: ScanId,
+    at: UnixMs,
+) -> Result<(Undone, Vec<ScanRecord>)> {
+    if let Some(done) = scan_by_name(tx, event, device, id, true)? {
+        return Ok((Undone::Done(done), Vec::new()));
+    }
+    let Some(made) = scan_by_name(tx, event, device, id, false)? else {
+        return Ok((Undone::UnknownScan, Vec::new()));
+    };
+    let name = digest(event, made.ticket);
+    let Some(spend) = read_spend(tx, event, name)? else {
+        return Ok((Undone::UnknownScan, Vec::new()));
+    };
+    // 256 uses at most count at a time; refusals in between are few enough for the chain.
+    let before = entry_before(&chain(tx, spend.last_seq, PAGE_ROWS_MAX)?, id);
+    let scan = Scan { id, device, gate: made.scan.gate, at };
+    let history = match undo(&spend.history, &scan, before) {
+        Ok(history) => history,
+        Err(refused) => return Ok((Undone::Refused(refused), Vec::new())),
+    };
+    let mut record = ScanRecord {
+        scan,
+        outcome: Outcome::Undo { use_no: spend.history.uses },
+        first: history.first,
+        ..made
+    };
+    record.seq = insert_scan(tx, &record, spend.last_seq)?;
+    write_spend(tx, event, name, &history, Some(record.seq))?;
+    Ok((Undone::Done(record.clone()), vec![record]))
+}
+
+#[async_trait]
+impl Admissions for SqliteStore {
+    async fn admit(&self, ticket: Verified, scan: Scan) -> Result<Recorded> {
+        self.writer.admit(ticket, scan).await
+    }
+
+    async fn undo(
+        &self,
+        event: EventNo,
+        device: DeviceNo,
+        id: ScanId,
+        at: UnixMs,
+    ) -> Result<Undone> {
+        self.writer.write_scans(move |tx| undo_scan(tx, event, device, id, at)).await
+    }
+
+    async fn scans_after(&self, event: EventNo, seq: i64, limit: u32) -> Result<Vec<ScanRecord>> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT * FROM scan WHERE seq > ?2 AND event = ?1 ORDER BY seq LIMIT ?3",
+            )?;
+            collect(&mut statement, params![event.0, seq, limit], "scan", read_scan)
+        })
+        .await
+    }
+
+    async fn scans_newest(&self, event: EventNo, limit: u32) -> Result<Vec<ScanRecord>> {
+        self.read(move |connection| {
+            let mut statement = connection
+                .prepare_cached("SELECT * FROM scan WHERE event = ?1 ORDER BY seq DESC LIMIT ?2")?;
+            collect(&mut statement, params![event.0, limit], "scan", read_scan)
+        })
+        .await
+    }
+
+    async fn scans_of(&self, event: EventNo, ticket: TicketId) -> Result<Vec<ScanRecord>> {
+        self.read(move |connection| {
+            let spend = read_spend(connection, event, digest(event, ticket))?;
+            chain(connection, spend.and_then(|spend| spend.last_seq), PAGE_ROWS_MAX)
+        })
+        .await
+    }
+
+    fn committed(&self) -> broadcast::Receiver<Arc<[ScanRecord]>> {
+        self.committed.subscribe()
+    }
+
+    async fn newest_scan_at(&self) -> Result<Option<UnixMs>> {
+        self.read(|connection| {
+            let at: Option<i64> = connection
+                .prepare_cached("SELECT at FROM scan ORDER BY seq DESC LIMIT 1")?
+                .query_row([], |row| row.get(0))
+                .optional()?;
+            Ok(at.map(UnixMs))
+        })
+        .await
+    }
+}

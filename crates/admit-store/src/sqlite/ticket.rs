@@ -1,0 +1,313 @@
+//! Issuing tickets and keeping persons in SQLite.
+
+use admit_core::admission::{History, Standing};
+use admit_core::id::{EventNo, GateSet, TicketId, UnixMs};
+use admit_core::ticket::{Grant, digest};
+use admit_core::vault::Sealed;
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::SqliteStore;
+use super::admission::{read_history, read_spend, write_spend};
+use super::event::ticket_type;
+use super::row::{Columns, collect, first};
+use crate::event::TicketType;
+use crate::ticket::{Issued, NewTicket, Person, Ticket, TicketFilter, TicketPage, Tickets};
+use crate::{PAGE_ROWS_MAX, Result};
+
+const SELECT: &str = "SELECT ticket.*, standing, uses, first_scan, first_device, first_gate, first_at,
+    last_scan, last_device, last_gate, last_at,
+    person.id AS person_id, wrapped_key, person.name AS name, email, phone, answers, email_index";
+const FROM: &str = "FROM ticket
+  JOIN spend ON spend.event = ticket.event AND spend.digest = ticket.digest
+  LEFT JOIN person ON person.id = ticket.person";
+
+fn read_person(columns: &Columns<'_, '_>) -> Result<Option<Person>> {
+    let Some(id) = columns.bytes_or_none("person_id")? else { return Ok(None) };
+    Ok(Some(Person {
+        id,
+        wrapped_key: columns.sealed("wrapped_key")?,
+        name: columns.sealed("name")?,
+        email: columns.sealed_or_none("email")?,
+        phone: columns.sealed_or_none("phone")?,
+        answers: columns.sealed_or_none("answers")?,
+        email_index: columns.bytes_or_none("email_index")?,
+    }))
+}
+
+fn read_ticket(columns: &Columns<'_, '_>) -> Result<Ticket> {
+    Ok(Ticket {
+        grant: Grant {
+            event: columns.event()?,
+            ticket: columns.ticket("id")?,
+            type_no: columns.type_no("type_no")?,
+            not_before_s: columns.small("not_before_s")?,
+            expires_s: columns.small("expires_s")?,
+            max_uses: columns.small("max_uses")?,
+            gates: columns.gates()?,
+        },
+        key_no: columns.key_no("key_no")?,
+        format: columns.text("format")?,
+        issued_at: columns.time("issued_at")?,
+        history: read_history(columns)?,
+        person: read_person(columns)?,
+        erased_at: columns.time_or_none("erased_at")?,
+    })
+}
+
+fn ticket_by_id(connection: &Connection, event: EventNo, id: TicketId) -> Result<Option<Ticket>> {
+    let sql = format!("{SELECT} {FROM} WHERE ticket.event = ?1 AND ticket.id = ?2");
+    let mut statement = connection.prepare_cached(&sql)?;
+    first(&mut statement, params![event.0, id.0.cast_signed()], "ticket", read_ticket)
+}
+
+/// The grant of a new ticket of this type.
+fn grant(kind: &TicketType, event: EventNo, ticket: TicketId) -> Grant {
+    // The token counts seconds in 32 bits: until the year 2106, and earlier bounds are no bound.
+    let seconds = |at: Option<UnixMs>| {
+        at.map_or(0, |at| u32::try_from(at.0.div_euclid(1000)).unwrap_or_default())
+    };
+    Grant {
+        event,
+        ticket,
+        type_no: kind.number,
+        not_before_s: seconds(kind.details.valid_from),
+        expires_s: seconds(kind.details.valid_until),
+        max_uses: kind.details.max_uses,
+        gates: GateSet(kind.details.gates.0),
+    }
+}
+
+fn issue(tx: &Connection, new: &NewTicket) -> Result<Issued> {
+    if let Some(request) = &new.idempotency {
+        let known: Option<(Vec<u8>, i64)> = tx
+            .prepare_cached("SELECT fingerprint, ticket FROM request WHERE event = ?1 AND key = ?2")?
+            .query_row(params![new.event.0, request.key], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        if let Some((fingerprint, ticket)) = known {
+            if fingerprint != request.fingerprint {
+                return Ok(Issued::KeyMismatch);
+            }
+            let ticket = ticket_by_id(tx, new.event, TicketId(ticket.cast_unsigned()))?;
+            return Ok(ticket.map_or(Issued::NotFound, Issued::Repeated));
+        }
+    }
+    let open: Option<bool> = tx
+        .prepare_cached("SELECT registration_open FROM event WHERE number = ?1")?
+        .query_row([new.event.0], |row| row.get(0))
+        .optional()?;
+    let Some(kind) = ticket_type(tx, new.event, new.type_no)? else { return Ok(Issued::NotFound) };
+    match open {
+        None => return Ok(Issued::NotFound),
+        Some(false) if new.by_public => return Ok(Issued::Closed),
+        Some(_) => {}
+    }
+    let taken = tx
+        .prepare_cached(
+            "UPDATE ticket_type SET issued = issued + 1
+             WHERE event = ?1 AND number = ?2 AND issued < quota",
+        )?
+        .execute(params![new.event.0, new.type_no.0])?;
+    if taken == 0 {
+        return Ok(Issued::SoldOut);
+    }
+    insert(tx, new, &kind).map(Issued::New)
+}
+
+fn insert(tx: &Connection, new: &NewTicket, kind: &TicketType) -> Result<Ticket> {
+    let serial: u32 = tx
+        .prepare_cached(
+            "UPDATE event SET next_serial = next_serial + 1 WHERE number = ?1
+             RETURNING next_serial - 1",
+        )?
+        .query_row([new.event.0], |row| row.get(0))?;
+    let id = TicketId::new(&new.serial_key, serial, new.random);
+    let grant = grant(kind, new.event, id);
+    let stored_id = id.0.cast_signed();
+    tx.prepare_cached(
+        "INSERT INTO ticket (event, id, serial, type_no, not_before_s, expires_s, max_uses, gates,
+           key_no, format, issued_at, person, digest)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    )?
+    .execute(params![
+        new.event.0,
+        stored_id,
+        serial,
+        grant.type_no.0,
+        grant.not_before_s,
+        grant.expires_s,
+        grant.max_uses,
+        grant.gates.0,
+        new.key_no.0,
+        new.format,
+        new.at.0,
+        new.person.as_ref().map(|person| person.id),
+        grant.digest().0
+    ])?;
+    write_spend(tx, new.event, grant.digest(), &History::FRESH, None)?;
+    if let Some(person) = &new.person {
+        insert_person(tx, new.event, stored_id, person)?;
+    }
+    if let Some(request) = &new.idempotency {
+        tx.prepare_cached("INSERT INTO request VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+            new.event.0,
+            request.key,
+            request.fingerprint,
+            stored_id
+        ])?;
+    }
+    Ok(Ticket {
+        grant,
+        key_no: new.key_no,
+        format: new.format.clone(),
+        issued_at: new.at,
+        history: History::FRESH,
+        person: new.person.clone(),
+        erased_at: None,
+    })
+}
+
+fn insert_person(tx: &Connection, event: EventNo, ticket: i64, person: &Person) -> Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO person (id, wrapped_key, name, email, phone, answers, email_index, event,
+           ticket) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?
+    .execute(params![
+        person.id,
+        person.wrapped_key.as_str(),
+        person.name.as_str(),
+        person.email.as_ref().map(Sealed::as_str),
+        person.phone.as_ref().map(Sealed::as_str),
+        person.answers.as_ref().map(Sealed::as_str),
+        person.email_index,
+        event.0,
+        ticket
+    ])?;
+    Ok(())
+}
+
+/// A page, newest serial first. `serial` is the cursor.
+fn page(connection: &Connection, event: EventNo, filter: &TicketFilter) -> Result<TicketPage> {
+    let limit = filter.limit.clamp(1, PAGE_ROWS_MAX);
+    let wanted = params![
+        event.0,
+        filter.ticket.map(|ticket| ticket.0.cast_signed()),
+        filter.email_index,
+        filter.standing.map(Standing::code),
+        filter.used,
+        filter.after,
+        limit + 1
+    ];
+    let condition = "ticket.event = ?1 AND (?2 IS NULL OR ticket.id = ?2)
+        AND (?3 IS NULL OR person.email_index = ?3)
+        AND (?4 IS NULL OR standing = ?4) AND (?5 IS NULL OR (uses > 0) = ?5)";
+    let sql = format!(
+        "{SELECT} {FROM} WHERE {condition} AND (?6 IS NULL OR ticket.serial < ?6)
+         ORDER BY ticket.serial DESC LIMIT ?7"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut found = collect(&mut statement, wanted, "ticket", |columns| {
+        Ok((read_ticket(columns)?, columns.small::<u32>("serial")?))
+    })?;
+    let more = found.len() > usize::try_from(limit).unwrap_or(usize::MAX);
+    if more {
+        found.pop();
+    }
+    let next = found.last().map(|(_, serial)| *serial).filter(|_| more);
+    let tickets = found.into_iter().map(|(ticket, _)| ticket).collect();
+    let total: i64 = connection
+        .prepare_cached(&format!(
+            "SELECT COUNT(*) {FROM} WHERE {condition} AND (?6 IS NULL OR 1) AND (?7 IS NULL OR 1)"
+        ))?
+        .query_row(wanted, |row| row.get(0))?;
+    Ok(TicketPage { tickets, next, total: total.cast_unsigned() })
+}
+
+#[async_trait]
+impl Tickets for SqliteStore {
+    async fn issue(&self, ticket: NewTicket) -> Result<Issued> {
+        self.write(move |tx| issue(tx, &ticket)).await
+    }
+
+    async fn ticket(&self, event: EventNo, ticket: TicketId) -> Result<Option<Ticket>> {
+        self.read(move |connection| ticket_by_id(connection, event, ticket)).await
+    }
+
+    async fn tickets(&self, event: EventNo, filter: TicketFilter) -> Result<TicketPage> {
+        self.read(move |connection| page(connection, event, &filter)).await
+    }
+
+    async fn set_standing(
+        &self,
+        event: EventNo,
+        ticket: TicketId,
+        standing: Standing,
+    ) -> Result<Option<Ticket>> {
+        self.write(move |tx| {
+            let name = digest(event, ticket);
+            let Some(spend) = read_spend(tx, event, name)? else { return Ok(None) };
+            let history = History { standing, ..spend.history };
+            write_spend(tx, event, name, &history, None)?;
+            ticket_by_id(tx, event, ticket)
+        })
+        .await
+    }
+
+    async fn erase_person(
+        &self,
+        event: EventNo,
+        ticket: TicketId,
+        at: UnixMs,
+    ) -> Result<Option<Ticket>> {
+        let erased = self
+            .write(move |tx| {
+                let id = ticket.0.cast_signed();
+                tx.execute(
+                    "DELETE FROM person WHERE event = ?1 AND ticket = ?2",
+                    params![event.0, id],
+                )?;
+                // The request's fingerprint was made of the person's data.
+                tx.execute(
+                    "DELETE FROM request WHERE event = ?1 AND ticket = ?2",
+                    params![event.0, id],
+                )?;
+                tx.execute(
+                    "UPDATE ticket SET person = NULL, erased_at = COALESCE(erased_at, ?3)
+                     WHERE event = ?1 AND id = ?2",
+                    params![event.0, id, at.0],
+                )?;
+                ticket_by_id(tx, event, ticket)
+            })
+            .await?;
+        // The write-ahead log still holds the old pages: fold it in and empty it.
+        self.writer.empty_log().await?;
+        Ok(erased)
+    }
+
+    async fn wrapped_keys(
+        &self,
+        after: Option<[u8; 16]>,
+        limit: u32,
+    ) -> Result<Vec<([u8; 16], Sealed)>> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT id, wrapped_key FROM person WHERE ?1 IS NULL OR id > ?1 ORDER BY id LIMIT ?2",
+            )?;
+            collect(&mut statement, params![after, limit], "person", |columns| {
+                Ok((columns.bytes("id")?, columns.sealed("wrapped_key")?))
+            })
+        })
+        .await
+    }
+
+    async fn rewrap(&self, person: [u8; 16], old: Sealed, new: Sealed) -> Result<()> {
+        self.write(move |tx| {
+            tx.execute(
+                "UPDATE person SET wrapped_key = ?3 WHERE id = ?1 AND wrapped_key = ?2",
+                params![person, old.as_str(), new.as_str()],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+}

@@ -1,0 +1,321 @@
+//! The one writer: takes what waits, writes it in one transaction, commits once, then answers.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc as std_mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use admit_core::admission::Scan;
+use admit_core::ticket::Verified;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use super::admission::Batch;
+use super::connect;
+use crate::admission::{Recorded, ScanRecord};
+use crate::{Result, StoreError, WRITE_QUEUE_MAX};
+
+/// Most jobs in one transaction.
+const BATCH_JOBS_MAX: usize = 1024;
+/// Longest wait for company after the first job of a batch.
+const GATHER_MAX: Duration = Duration::from_micros(500);
+/// How often the write-ahead log is copied into the database.
+const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
+/// Size of the write-ahead log from which the writer itself helps to restart it.
+const WAL_BYTES_MAX: u64 = 64 << 20;
+
+/// Says after the commit what came of a job: `Ok` when it is durable.
+type Deliver = Box<dyn FnOnce(std::result::Result<(), StoreError>) + Send>;
+
+pub(super) enum Job {
+    /// A scan: the hot path.
+    Admit { ticket: Verified, scan: Scan, reply: oneshot::Sender<Result<Recorded>> },
+    /// Anything else, in a savepoint of its own.
+    Write(Box<dyn FnOnce(&mut Transaction<'_>) -> (Vec<ScanRecord>, Deliver) + Send>),
+    /// Fold the write-ahead log into the database and empty it.
+    EmptyLog(oneshot::Sender<Result<()>>),
+}
+
+#[derive(Clone)]
+pub(super) struct Writer {
+    queue: mpsc::Sender<Job>,
+    jobs: Arc<AtomicU64>,
+    broken: watch::Receiver<Option<String>>,
+}
+
+impl Writer {
+    pub(super) fn start(
+        connection: Connection,
+        path: &Path,
+        committed: broadcast::Sender<Arc<[ScanRecord]>>,
+    ) -> Result<Self> {
+        let (queue, jobs) = mpsc::channel(WRITE_QUEUE_MAX);
+        let (broken_tx, broken) = watch::channel(None);
+        let wal = PathBuf::from(format!("{}-wal", path.display()));
+        let (stop, stopped) = std_mpsc::channel();
+        let checkpoints = connect(path, super::Durability::Full)?;
+        spawn("admit-checkpoint", move || checkpoint_loop(&checkpoints, &stopped))?;
+        let worker = Worker { connection, jobs, committed, wal, pace: Pace::default() };
+        spawn("admit-writer", move || {
+            let end = worker.run();
+            drop(stop);
+            if let Err(error) = end {
+                broken_tx.send_replace(Some(error.to_string()));
+            }
+        })?;
+        Ok(Self { queue, jobs: Arc::default(), broken })
+    }
+
+    pub(super) fn jobs(&self) -> u64 {
+        self.jobs.load(Ordering::Relaxed)
+    }
+
+    pub(super) async fn broken(&self) -> String {
+        let mut broken = self.broken.clone();
+        if let Ok(reason) = broken.wait_for(Option::is_some).await {
+            return reason.clone().unwrap_or_default();
+        }
+        // The writer ended in order: nothing is broken, and never will be.
+        std::future::pending().await
+    }
+
+    pub(super) async fn admit(&self, ticket: Verified, scan: Scan) -> Result<Recorded> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Admit { ticket, scan, reply })?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// Runs `job` inside the next transaction; what it wrote is undone when it fails.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.write_scans(move |tx| Ok((job(tx)?, Vec::new()))).await
+    }
+
+    /// Like [`Self::write`], for jobs that also write scans, which listeners are then told.
+    pub(super) async fn write_scans<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Transaction<'_>) -> Result<(T, Vec<ScanRecord>)> + Send + 'static,
+    ) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Write(Box::new(move |tx| {
+            let (result, scans) = match in_savepoint(tx, job) {
+                Ok((value, scans)) => (Ok(value), scans),
+                Err(error) => (Err(error), Vec::new()),
+            };
+            let deliver: Deliver = Box::new(move |end| {
+                let _ = reply.send(end.and(result));
+            });
+            (scans, deliver)
+        })))?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// Overwrites what the write-ahead log still remembers of earlier pages.
+    pub(super) async fn empty_log(&self) -> Result<()> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::EmptyLog(reply))?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    fn send(&self, job: Job) -> Result<()> {
+        self.jobs.fetch_add(1, Ordering::Relaxed);
+        self.queue.try_send(job).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+            mpsc::error::TrySendError::Closed(_) => gone(),
+        })
+    }
+}
+
+fn gone() -> StoreError {
+    StoreError::Unavailable("the store has stopped".to_owned())
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(body)
+        .map(drop)
+        .map_err(|error| StoreError::Unavailable(error.to_string()))
+}
+
+fn in_savepoint<T>(
+    tx: &mut Transaction<'_>,
+    job: impl FnOnce(&Transaction<'_>) -> Result<T>,
+) -> Result<T> {
+    tx.prepare_cached("SAVEPOINT job")?.execute([])?;
+    let result = job(tx);
+    if result.is_err() {
+        tx.prepare_cached("ROLLBACK TO job")?.execute([])?;
+    }
+    tx.prepare_cached("RELEASE job")?.execute([])?;
+    result
+}
+
+/// How long a commit takes here, and whether company is to be expected.
+#[derive(Default)]
+struct Pace {
+    commit: Duration,
+    crowded: bool,
+}
+
+impl Pace {
+    /// With one client there is nobody to wait for; with many, an eighth of a commit more of them
+    /// arrive in the time that a commit takes anyway.
+    fn window(&self) -> Option<Duration> {
+        let window = (self.commit / 8).min(GATHER_MAX);
+        (self.crowded && window > Duration::from_micros(50)).then_some(window)
+    }
+
+    fn learn(&mut self, jobs: usize, commit: Duration) {
+        self.crowded = jobs > 1;
+        self.commit = (self.commit * 7 + commit) / 8;
+    }
+}
+
+struct Worker {
+    connection: Connection,
+    jobs: mpsc::Receiver<Job>,
+    committed: broadcast::Sender<Arc<[ScanRecord]>>,
+    wal: PathBuf,
+    pace: Pace,
+}
+
+impl Worker {
+    /// Runs until every sender is gone, or until the disk fails for good.
+    fn run(mut self) -> Result<()> {
+        while let Some(first) = self.jobs.blocking_recv() {
+            let mut batch = vec![first];
+            if let Some(window) = self.pace.window() {
+                thread::sleep(window);
+            }
+            while batch.len() < BATCH_JOBS_MAX {
+                let Ok(job) = self.jobs.try_recv() else { break };
+                batch.push(job);
+            }
+            self.batch(batch)?;
+        }
+        Ok(())
+    }
+
+    fn batch(&mut self, mut jobs: Vec<Job>) -> Result<()> {
+        let emptied: Vec<_> =
+            jobs.extract_if(.., |job| matches!(job, Job::EmptyLog(_))).collect();
+        let count = jobs.len();
+        let mut done = Vec::with_capacity(count);
+        let end = self.transact(jobs, &mut done);
+        let broken = match &end {
+            Err(StoreError::Broken(why)) => Some(why.clone()),
+            Err(error) => {
+                tracing::warn!(%error, jobs = count, "a batch was not written");
+                None
+            }
+            Ok((scans, commit)) => {
+                self.pace.learn(count, *commit);
+                if !scans.is_empty() {
+                    // Nobody listening is fine.
+                    let _ = self.committed.send(Arc::from(scans.as_slice()));
+                }
+                None
+            }
+        };
+        for deliver in done {
+            deliver(copy_end(&end));
+        }
+        for job in emptied {
+            if let Job::EmptyLog(reply) = job {
+                checkpoint(&self.connection, "TRUNCATE");
+                let _ = reply.send(Ok(()));
+            }
+        }
+        self.help_checkpoint();
+        broken.map_or(Ok(()), |why| Err(StoreError::Broken(why)))
+    }
+
+    /// Everything in one transaction. `done` gets one delivery per job, whatever happens.
+    fn transact(
+        &mut self,
+        jobs: Vec<Job>,
+        done: &mut Vec<Deliver>,
+    ) -> Result<(Vec<ScanRecord>, Duration)> {
+        let mut tx = match self.connection.transaction_with_behavior(TransactionBehavior::Immediate)
+        {
+            Ok(tx) => tx,
+            Err(error) => {
+                done.extend(jobs.into_iter().map(deliver_end_only));
+                return Err(error.into());
+            }
+        };
+        let mut batch = Batch::default();
+        let mut scans = Vec::new();
+        for job in jobs {
+            match job {
+                Job::Admit { ticket, scan, reply } => {
+                    let result = in_savepoint(&mut tx, |tx| batch.record(tx, &ticket, &scan));
+                    if let Ok(Recorded::New(record)) = &result {
+                        scans.push(record.clone());
+                    }
+                    done.push(Box::new(move |end| {
+                        let _ = reply.send(end.and(result));
+                    }));
+                }
+                Job::Write(job) => {
+                    let (written, deliver) = job(&mut tx);
+                    scans.extend(written);
+                    done.push(deliver);
+                    // It may have changed rules that the batch remembers.
+                    batch = Batch::default();
+                }
+                Job::EmptyLog(reply) => drop(reply),
+            }
+        }
+        let begun = Instant::now();
+        tx.commit()?;
+        scans.sort_by_key(|record| record.seq);
+        Ok((scans, begun.elapsed()))
+    }
+
+    /// A log that never restarts would grow for as long as the rush lasts.
+    fn help_checkpoint(&self) {
+        let size = std::fs::metadata(&self.wal).map_or(0, |meta| meta.len());
+        if size > WAL_BYTES_MAX {
+            checkpoint(&self.connection, "PASSIVE");
+        }
+    }
+}
+
+fn deliver_end_only(job: Job) -> Deliver {
+    match job {
+        Job::Admit { reply, .. } => Box::new(move |end| {
+            let _ = reply.send(end.and(Err(gone())));
+        }),
+        // Dropping the job drops its reply: the caller learns that the store gave no answer.
+        Job::Write(job) => Box::new(move |_| drop(job)),
+        Job::EmptyLog(reply) => Box::new(move |_| drop(reply)),
+    }
+}
+
+fn copy_end<T>(end: &Result<T>) -> std::result::Result<(), StoreError> {
+    match end {
+        Ok(_) => Ok(()),
+        Err(StoreError::Broken(why)) => Err(StoreError::Broken(why.clone())),
+        Err(error) => Err(StoreError::Unavailable(error.to_string())),
+    }
+}
+
+fn checkpoint_loop(connection: &Connection, stopped: &std_mpsc::Receiver<()>) {
+    while stopped.recv_timeout(CHECKPOINT_EVERY) == Err(std_mpsc::RecvTimeoutError::Timeout) {
+        checkpoint(connection, "PASSIVE");
+    }
+    checkpoint(connection, "TRUNCATE");
+}
+
+/// A checkpoint that cannot be made now is made later; the log keeps everything meanwhile.
+pub(super) fn checkpoint(connection: &Connection, mode: &str) {
+    let done = connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()));
+    if let Err(error) = done {
+        tracing::debug!(%error, "checkpoint postponed");
+    }
+}

@@ -1,0 +1,380 @@
+//! What every store must do. Each fact runs against each store in [`stores`].
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
+
+use std::future::Future;
+use std::sync::Arc;
+
+use admit_core::admission::{Scan, Standing};
+use admit_core::id::{DeviceNo, EventNo, GateNo, GateSet, KeyNo, ScanId, TicketId, TypeNo, UnixMs};
+use admit_core::reason::Reason;
+use admit_core::stats::Outcome;
+use admit_core::ticket::{Algorithm, Format, KeyRing, RingKey, SigningSecret, Verified};
+use admit_core::vault::Sealed;
+use admit_store::Store;
+use admit_store::account::{Pairing, Role, User};
+use admit_store::admission::{Recorded, ScanRecord, Undone};
+use admit_store::event::{Changed, EventDetails, TypeDetails};
+use admit_store::sqlite::{Durability, SqliteStore};
+use admit_store::ticket::{IdempotencyKey, Issued, NewTicket, Person, Ticket, TicketFilter};
+
+const NOW: UnixMs = UnixMs(1_700_000_000_000);
+
+/// A store under test.
+struct Subject {
+    store: Arc<dyn Store>,
+    event: EventNo,
+}
+
+/// Every store there is, empty, with the folder that must outlive it.
+fn stores() -> Vec<(Arc<dyn Store>, tempfile::TempDir)> {
+    let folder = tempfile::tempdir().unwrap();
+    let sqlite = SqliteStore::open(&folder.path().join("t.sqlite"), Durability::Full).unwrap();
+    vec![(Arc::new(sqlite), folder)]
+}
+
+/// Runs a fact against every store.
+fn check<F: Future<Output = ()>>(fact: impl Fn(Subject) -> F) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        for (store, _folder) in stores() {
+            fact(subject(store).await).await;
+        }
+    });
+}
+
+async fn subject(store: Arc<dyn Store>) -> Subject {
+    let Changed::Done(event) = store.create_event(details("gala"), sealed(), NOW).await.unwrap()
+    else {
+        panic!("no event")
+    };
+    store.add_type(event.number, kind(50)).await.unwrap();
+    store.add_gate(event.number, "Main".to_owned()).await.unwrap();
+    Subject { store, event: event.number }
+}
+
+fn sealed() -> Sealed {
+    Sealed::parse(format!("gAAAA{}", "B".repeat(115))).unwrap()
+}
+
+fn details(slug: &str) -> EventDetails {
+    EventDetails {
+        slug: slug.to_owned(),
+        name: "Gala".to_owned(),
+        venue: "Hall".to_owned(),
+        description: String::new(),
+        time_zone: "Europe/Berlin".to_owned(),
+        doors_at: None,
+        starts_at: NOW,
+        ends_at: NOW.plus(3_600_000),
+        registration_open: true,
+        token_format: "a1".to_owned(),
+        show_name_at_gate: false,
+        phone: "optional".to_owned(),
+        questions: "[]".to_owned(),
+    }
+}
+
+fn kind(quota: u32) -> TypeDetails {
+    TypeDetails {
+        name: "Standard".to_owned(),
+        description: String::new(),
+        quota,
+        max_uses: 1,
+        valid_from: None,
+        valid_until: None,
+        gates: GateSet::ANY,
+    }
+}
+
+fn new_ticket(event: EventNo, random: u32) -> NewTicket {
+    NewTicket {
+        event,
+        type_no: TypeNo(1),
+        person: None,
+        idempotency: None,
+        serial_key: [3; 32],
+        random,
+        key_no: KeyNo(1),
+        format: "a1".to_owned(),
+        by_public: true,
+        at: NOW,
+    }
+}
+
+fn person(id: u8) -> Person {
+    Person {
+        id: [id; 16],
+        wrapped_key: sealed(),
+        name: sealed(),
+        email: Some(sealed()),
+        phone: None,
+        answers: None,
+        email_index: Some([id; 16]),
+    }
+}
+
+async fn issue(s: &Subject, new: NewTicket) -> Ticket {
+    match s.store.issue(new).await.unwrap() {
+        Issued::New(ticket) => ticket,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn verified(ticket: &Ticket) -> Verified {
+    let secret = SigningSecret::from_seed(Algorithm::Ed25519, [1; 32]);
+    let mut ring = KeyRing::default();
+    let key = RingKey { key: secret.verify_key(), not_after: None };
+    ring.add(ticket.grant.event, KeyNo(1), key);
+    let code = secret.sign(Format::Compact, KeyNo(1), &ticket.grant);
+    ring.verify(ticket.grant.event, &code, NOW).unwrap()
+}
+
+fn scan(id: u8, device: i64) -> Scan {
+    Scan { id: ScanId([id; 16]), device: DeviceNo(device), gate: GateNo(1), at: NOW }
+}
+
+async fn admit(s: &Subject, ticket: &Ticket, scan: Scan) -> ScanRecord {
+    match s.store.admit(verified(ticket), scan).await.unwrap() {
+        Recorded::New(record) | Recorded::Repeated(record) => record,
+        Recorded::IdReused => panic!("id reused"),
+    }
+}
+
+#[test]
+fn a_ticket_is_admitted_once_and_then_already_used() {
+    check(|s| async move {
+        let ticket = issue(&s, new_ticket(s.event, 1)).await;
+        assert_eq!(admit(&s, &ticket, scan(1, 1)).await.outcome, Outcome::Admit { use_no: 1 });
+        let second = admit(&s, &ticket, scan(2, 1)).await;
+        assert_eq!(second.outcome, Outcome::Refuse(Reason::AlreadyUsed));
+        assert_eq!(second.first.unwrap().scan, ScanId([1; 16]));
+    });
+}
+
+#[test]
+fn one_of_many_simultaneous_scans_is_admitted() {
+    check(|s| async move {
+        let ticket = issue(&s, new_ticket(s.event, 1)).await;
+        let mut tasks = tokio::task::JoinSet::new();
+        for id in 0..64 {
+            let (store, ticket) = (Arc::clone(&s.store), verified(&ticket));
+            tasks.spawn(async move { store.admit(ticket, scan(id, i64::from(id))).await.unwrap() });
+        }
+        let admitted = tasks
+            .join_all()
+            .await
+            .into_iter()
+            .filter(|recorded| {
+                matches!(recorded, Recorded::New(r) if r.outcome == Outcome::Admit { use_no: 1 })
+            })
+            .count();
+        assert_eq!(admitted, 1);
+    });
+}
+
+#[test]
+fn a_repeated_scan_gets_the_same_answer_admitted_or_refused() {
+    check(|s| async move {
+        let ticket = issue(&s, new_ticket(s.event, 1)).await;
+        let first = admit(&s, &ticket, scan(1, 1)).await;
+        let refused = admit(&s, &ticket, scan(2, 1)).await;
+        let again = s.store.admit(verified(&ticket), scan(1, 1)).await.unwrap();
+        assert_eq!(again, Recorded::Repeated(first));
+        let again = s.store.admit(verified(&ticket), scan(2, 1)).await.unwrap();
+        assert_eq!(again, Recorded::Repeated(refused));
+    });
+}
+
+#[test]
+fn a_scan_id_used_for_another_ticket_is_noticed() {
+    check(|s| async move {
+        let one = issue(&s, new_ticket(s.event, 1)).await;
+        let two = issue(&s, new_ticket(s.event, 2)).await;
+        admit(&s, &one, scan(1, 1)).await;
+        let reused = s.store.admit(verified(&two), scan(1, 1)).await.unwrap();
+        assert_eq!(reused, Recorded::IdReused);
+    });
+}
+
+#[test]
+fn a_genuine_ticket_that_was_never_issued_is_unknown() {
+    check(|s| async move {
+        let mut ticket = issue(&s, new_ticket(s.event, 1)).await;
+        ticket.grant.ticket = TicketId(99);
+        let record = admit(&s, &ticket, scan(1, 1)).await;
+        assert_eq!(record.outcome, Outcome::Refuse(Reason::Unknown));
+    });
+}
+
+#[test]
+fn a_revoked_ticket_is_refused_until_it_is_reinstated() {
+    check(|s| async move {
+        let ticket = issue(&s, new_ticket(s.event, 1)).await;
+        let id = ticket.grant.ticket;
+        s.store.set_standing(s.event, id, Standing::Revoked).await.unwrap().unwrap();
+        let refused = admit(&s, &ticket, scan(1, 1)).await;
+        assert_eq!(refused.outcome, Outcome::Refuse(Reason::Revoked));
+        s.store.set_standing(s.event, id, Standing::Issued).await.unwrap().unwrap();
+        assert_eq!(admit(&s, &ticket, scan(2, 1)).await.outcome, Outcome::Admit { use_no: 1 });
+    });
+}
+
+#[test]
+fn an_undone_entry_is_recorded_and_can_be_made_again() {
+    check(|s| async move {
+        let ticket = issue(&s, new_ticket(s.event, 1)).await;
+        admit(&s, &ticket, scan(1, 1)).await;
+        let other = s.store.undo(s.event, DeviceNo(2), ScanId([1; 16]), NOW).await.unwrap();
+        assert_eq!(other, Undone::UnknownScan);
+        let done = s.store.undo(s.event, DeviceNo(1), ScanId([1; 16]), NOW).await.unwrap();
+        assert!(matches!(&done, Undone::Done(r) if r.outcome == Outcome::Undo { use_no: 1 }));
+        let again = s.store.undo(s.event, DeviceNo(1), ScanId([1; 16]), NOW).await.unwrap();
+        assert_eq!(again, done);
+        assert_eq!(admit(&s, &ticket, scan(2, 1)).await.outcome, Outcome::Admit { use_no: 1 });
+        assert_eq!(s.store.scans_of(s.event, ticket.grant.ticket).await.unwrap().len(), 3);
+    });
+}
+
+#[test]
+fn the_last_places_are_given_out_exactly() {
+    check(|s| async move {
+        let mut tasks = tokio::task::JoinSet::new();
+        for n in 0..200 {
+            let (store, new) = (Arc::clone(&s.store), new_ticket(s.event, n));
+            tasks.spawn(async move { store.issue(new).await.unwrap() });
+        }
+        let answers = tasks.join_all().await;
+        let issued = answers.iter().filter(|a| matches!(a, Issued::New(_))).count();
+        let sold_out = answers.iter().filter(|a| matches!(a, Issued::SoldOut)).count();
+        assert_eq!((issued, sold_out), (50, 150));
+    });
+}
+
+#[test]
+fn a_repeated_registration_is_the_same_ticket() {
+    check(|s| async move {
+        let request = IdempotencyKey { key: [1; 32], fingerprint: [2; 32] };
+        let new = NewTicket { idempotency: Some(request), ..new_ticket(s.event, 1) };
+        let first = issue(&s, new.clone()).await;
+        let again = s.store.issue(new.clone()).await.unwrap();
+        assert_eq!(again, Issued::Repeated(first));
+        let request = IdempotencyKey { fingerprint: [3; 32], ..request };
+        let other = NewTicket { idempotency: Some(request), ..new };
+        assert_eq!(s.store.issue(other).await.unwrap(), Issued::KeyMismatch);
+    });
+}
+
+#[test]
+fn nobody_registers_for_a_closed_event_but_staff_may_issue() {
+    check(|s| async move {
+        let closed = EventDetails { registration_open: false, ..details("gala") };
+        s.store.change_event(s.event, closed).await.unwrap();
+        assert_eq!(s.store.issue(new_ticket(s.event, 1)).await.unwrap(), Issued::Closed);
+        issue(&s, NewTicket { by_public: false, ..new_ticket(s.event, 2) }).await;
+    });
+}
+
+#[test]
+fn an_erased_person_is_gone_and_the_entry_remains() {
+    check(|s| async move {
+        let new = NewTicket { person: Some(person(1)), ..new_ticket(s.event, 1) };
+        let ticket = issue(&s, new).await;
+        admit(&s, &ticket, scan(1, 1)).await;
+        let erased = s.store.erase_person(s.event, ticket.grant.ticket, NOW).await.unwrap().unwrap();
+        assert_eq!((erased.person, erased.erased_at), (None, Some(NOW)));
+        assert_eq!(erased.history.uses, 1);
+        assert!(s.store.wrapped_keys(None, 10).await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn tickets_are_found_by_person_by_number_and_page_by_page() {
+    check(|s| async move {
+        for n in 0..5 {
+            let new = NewTicket { person: Some(person(n)), ..new_ticket(s.event, u32::from(n)) };
+            issue(&s, new).await;
+        }
+        let list = |filter| s.store.tickets(s.event, filter);
+        let by_mail = TicketFilter { email_index: Some([2; 16]), limit: 10, ..Default::default() };
+        assert_eq!(list(by_mail).await.unwrap().total, 1);
+        let first = list(TicketFilter { limit: 3, ..Default::default() }).await.unwrap();
+        let rest = TicketFilter { limit: 3, after: first.next, ..Default::default() };
+        let rest = list(rest).await.unwrap();
+        assert_eq!((first.tickets.len(), rest.tickets.len(), rest.next), (3, 2, None));
+        assert_eq!(first.total, 5);
+        let used = TicketFilter { used: Some(true), limit: 3, ..Default::default() };
+        assert_eq!(list(used).await.unwrap().total, 0);
+    });
+}
+
+#[test]
+fn listeners_and_readers_see_every_scan_in_order() {
+    check(|s| async move {
+        let ticket = issue(&s, new_ticket(s.event, 1)).await;
+        let mut committed = s.store.committed();
+        let first = admit(&s, &ticket, scan(1, 1)).await;
+        let second = admit(&s, &ticket, scan(2, 1)).await;
+        assert_eq!(*committed.recv().await.unwrap(), [first.clone()]);
+        assert_eq!(*committed.recv().await.unwrap(), [second.clone()]);
+        let after = s.store.scans_after(s.event, first.seq, 10).await.unwrap();
+        assert_eq!(after, [second]);
+    });
+}
+
+#[test]
+fn a_pairing_code_makes_one_device() {
+    check(|s| async move {
+        let pairing = Pairing {
+            code: [1; 32],
+            event: s.event,
+            device_name: "Gate A".to_owned(),
+            gate: None,
+            expires_at: NOW.plus(1),
+        };
+        s.store.put_pairing(pairing.clone()).await.unwrap();
+        let pair = |secret, now| s.store.pair([1; 32], [secret; 32], "test".to_owned(), now);
+        let device = pair(7, NOW).await.unwrap().unwrap();
+        assert_eq!(pair(8, NOW).await.unwrap(), None);
+        s.store.put_pairing(pairing).await.unwrap();
+        assert_eq!(pair(9, NOW.plus(1)).await.unwrap(), None);
+        assert!(s.store.revoke_device(s.event, device.number, NOW).await.unwrap());
+        assert_eq!(s.store.devices().await.unwrap()[0].revoked_at, Some(NOW));
+    });
+}
+
+#[test]
+fn a_new_password_ends_open_sessions() {
+    check(|s| async move {
+        let user = User {
+            name: "ada".to_owned(),
+            password_hash: "x".to_owned(),
+            role: Role::Organiser,
+        };
+        s.store.put_user(user.clone(), NOW).await.unwrap();
+        s.store.open_session([5; 32], "ada", NOW.plus(10)).await.unwrap();
+        assert!(s.store.session([5; 32], NOW).await.unwrap().is_some());
+        assert!(s.store.session([5; 32], NOW.plus(10)).await.unwrap().is_none());
+        s.store.put_user(user, NOW).await.unwrap();
+        assert!(s.store.session([5; 32], NOW).await.unwrap().is_none());
+    });
+}
+
+#[test]
+fn a_quota_cannot_fall_below_what_was_issued() {
+    check(|s| async move {
+        issue(&s, new_ticket(s.event, 1)).await;
+        issue(&s, new_ticket(s.event, 2)).await;
+        let changed = s.store.change_type(s.event, TypeNo(1), kind(1)).await.unwrap();
+        assert_eq!(changed, Changed::BelowIssued);
+    });
+}
+
+#[test]
+fn names_of_events_and_gates_are_unique() {
+    check(|s| async move {
+        let twice = s.store.create_event(details("gala"), sealed(), NOW).await.unwrap();
+        assert_eq!(twice, Changed::NameTaken);
+        let twice = s.store.add_gate(s.event, "Main".to_owned()).await.unwrap();
+        assert_eq!(twice, Changed::NameTaken);
+    });
+}
