@@ -182,11 +182,7 @@ pub enum UndoRefused {
 
 /// Takes back the newest entry of a ticket: the history without it. `before` is the entry that is
 /// then the newest, if any.
-pub fn undo(
-    history: &History,
-    scan: &Scan,
-    before: Option<Entry>,
-) -> Result<History, UndoRefused> {
+pub fn undo(history: &History, scan: &Scan, before: Option<Entry>) -> Result<History, UndoRefused> {
     let last = history.last.filter(|last| last.scan == scan.id).ok_or(UndoRefused::NotTheLast)?;
     if last.device != scan.device {
         return Err(UndoRefused::OtherDevice);
@@ -204,8 +200,7 @@ fn refuse(reason: Reason) -> Decision {
 }
 
 fn admission(use_no: u32, max_uses: u8) -> Admission {
-    let uses_remaining =
-        (max_uses != 0).then(|| u32::from(max_uses).saturating_sub(use_no));
+    let uses_remaining = (max_uses != 0).then(|| u32::from(max_uses).saturating_sub(use_no));
     Admission { use_no, uses_remaining }
 }
 

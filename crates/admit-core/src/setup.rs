@@ -214,7 +214,8 @@ mod tests {
 
     #[test]
     fn a_shared_secret_ticket_is_left_to_the_server() {
-        let verdict = judge(Algorithm::HmacSha256).judge(&code(Algorithm::HmacSha256), GateNo(1), NOW);
+        let verdict =
+            judge(Algorithm::HmacSha256).judge(&code(Algorithm::HmacSha256), GateNo(1), NOW);
         assert_eq!(verdict.verdict, "ask_server");
     }
 

@@ -301,11 +301,7 @@ pub(crate) mod tests {
 
     pub(crate) fn ring(algorithm: Algorithm) -> KeyRing {
         let mut ring = KeyRing::default();
-        ring.add(
-            EVENT,
-            KeyNo(1),
-            RingKey { key: secret(algorithm).verify_key(), not_after: None },
-        );
+        ring.add(EVENT, KeyNo(1), RingKey { key: secret(algorithm).verify_key(), not_after: None });
         ring
     }
 

@@ -143,10 +143,5 @@ pub trait Accounts: Send + Sync {
     /// All devices of all events, removed ones included.
     async fn devices(&self) -> Result<Vec<Device>>;
     /// Removes a device; whether there was one.
-    async fn revoke_device(
-        &self,
-        event: EventNo,
-        device: DeviceNo,
-        at: UnixMs,
-    ) -> Result<bool>;
+    async fn revoke_device(&self, event: EventNo, device: DeviceNo, at: UnixMs) -> Result<bool>;
 }

@@ -72,6 +72,12 @@ impl SqliteStore {
         self.writer.broken().await
     }
 
+    /// At most this many writes share a commit; 1 is one transaction a request. For measuring what
+    /// sharing is worth.
+    pub fn limit_batch(&self, jobs: usize) {
+        self.writer.limit_batch(jobs);
+    }
+
     /// Where the database is.
     pub fn path(&self) -> &Path {
         &self.path

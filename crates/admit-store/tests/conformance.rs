@@ -280,7 +280,8 @@ fn an_erased_person_is_gone_and_the_entry_remains() {
         let new = NewTicket { person: Some(person(1)), ..new_ticket(s.event, 1) };
         let ticket = issue(&s, new).await;
         admit(&s, &ticket, scan(1, 1)).await;
-        let erased = s.store.erase_person(s.event, ticket.grant.ticket, NOW).await.unwrap().unwrap();
+        let erased =
+            s.store.erase_person(s.event, ticket.grant.ticket, NOW).await.unwrap().unwrap();
         assert_eq!((erased.person, erased.erased_at), (None, Some(NOW)));
         assert_eq!(erased.history.uses, 1);
         assert!(s.store.wrapped_keys(None, 10).await.unwrap().is_empty());
@@ -345,11 +346,8 @@ fn a_pairing_code_makes_one_device() {
 #[test]
 fn a_new_password_ends_open_sessions() {
     check(|s| async move {
-        let user = User {
-            name: "ada".to_owned(),
-            password_hash: "x".to_owned(),
-            role: Role::Organiser,
-        };
+        let user =
+            User { name: "ada".to_owned(), password_hash: "x".to_owned(), role: Role::Organiser };
         s.store.put_user(user.clone(), NOW).await.unwrap();
         s.store.open_session([5; 32], "ada", NOW.plus(10)).await.unwrap();
         assert!(s.store.session([5; 32], NOW).await.unwrap().is_some());

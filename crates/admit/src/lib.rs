@@ -1,1 +1,122 @@
-//! x
+//! The service: features at the root, HTTP in `http/`, commands in `cli/`.
+
+pub mod admission;
+pub mod backup;
+pub mod book;
+pub mod calendar;
+pub mod cli;
+pub mod clock;
+pub mod data;
+pub mod device;
+pub mod error;
+pub mod event;
+pub mod fonts;
+pub mod http;
+pub mod issuance;
+pub mod limit;
+pub mod live;
+pub mod pdf;
+pub mod qr;
+pub mod registration;
+pub mod sample;
+pub mod secret;
+pub mod session;
+pub mod ticket;
+pub mod tls;
+pub mod vault;
+
+use std::sync::{Arc, OnceLock};
+
+use admit_store::Store;
+
+use crate::book::Books;
+use crate::clock::Clock;
+use crate::error::Result;
+use crate::limit::Limits;
+use crate::live::Live;
+use crate::pdf::FontLibrary;
+use crate::session::Passwords;
+use crate::vault::Vault;
+
+/// Everything that a request needs, put together once at start.
+pub struct App {
+    /// The facts.
+    pub store: Arc<dyn Store>,
+    /// What is kept in memory of them: keys, events, devices.
+    pub books: Books,
+    /// Seals and opens personal data.
+    pub vault: Vault,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Feeds the desks.
+    pub live: Live,
+    /// Who may ask how often.
+    pub limits: Limits,
+    /// Hashes passwords, a few at a time.
+    pub passwords: Passwords,
+    /// Fonts of the PDF tickets, read when the first is printed.
+    fonts: OnceLock<Option<FontLibrary>>,
+    /// Key of ticket links.
+    pub access_key: [u8; 32],
+    /// Key that makes fingerprints of requests.
+    pub request_key: [u8; 32],
+    /// Where people reach this server, without a slash at the end.
+    pub public_url: String,
+}
+
+/// What an [`App`] is made of.
+pub struct Parts {
+    /// The facts.
+    pub store: Arc<dyn Store>,
+    /// The installation's key, from which keys of single purposes are made.
+    pub server_key: [u8; 32],
+    /// Where the vault's keys come from.
+    pub vault_keys: vault::KeySource,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Where people reach this server.
+    pub public_url: String,
+}
+
+impl App {
+    /// Puts the service together and reads what it keeps in memory.
+    pub async fn new(parts: Parts) -> Result<Arc<Self>> {
+        let derive = |purpose| secret::derive(&parts.server_key, purpose);
+        let vault = Vault::open_from(parts.vault_keys, derive("blind index"))?;
+        let books = Books::read(parts.store.as_ref(), &vault).await?;
+        let live = Live::start(parts.store.as_ref(), Arc::clone(&parts.clock));
+        Ok(Arc::new(Self {
+            store: parts.store,
+            books,
+            vault,
+            clock: parts.clock,
+            live,
+            limits: Limits::new(),
+            passwords: Passwords::new()?,
+            fonts: OnceLock::new(),
+            access_key: derive("ticket link"),
+            request_key: derive("request fingerprint"),
+            public_url: parts.public_url,
+        }))
+    }
+
+    /// The fonts that were built in; without them all but printing works.
+    pub fn fonts(&self) -> Option<&FontLibrary> {
+        let read = || {
+            fonts::embedded()
+                .inspect_err(|error| tracing::error!(%error, "tickets cannot be printed"))
+                .ok()
+        };
+        self.fonts.get_or_init(read).as_ref()
+    }
+
+    /// This moment.
+    pub fn now(&self) -> admit_core::id::UnixMs {
+        (self.clock)()
+    }
+
+    /// Reads again what is kept in memory, after a change of keys, events or devices.
+    pub async fn refresh(&self) -> Result<()> {
+        self.books.refresh(self.store.as_ref(), &self.vault).await
+    }
+}

@@ -206,7 +206,8 @@ impl Accounts for SqliteStore {
 
     async fn devices(&self) -> Result<Vec<Device>> {
         self.read(|connection| {
-            let mut statement = connection.prepare_cached("SELECT * FROM device ORDER BY number")?;
+            let mut statement =
+                connection.prepare_cached("SELECT * FROM device ORDER BY number")?;
             collect(&mut statement, [], "device", read_device)
         })
         .await

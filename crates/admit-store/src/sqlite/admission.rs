@@ -102,13 +102,10 @@ pub(super) fn read_spend(
     event: EventNo,
     digest: Digest,
 ) -> Result<Option<Spend>> {
-    let mut statement = connection
-        .prepare_cached("SELECT * FROM spend WHERE event = ?1 AND digest = ?2")?;
+    let mut statement =
+        connection.prepare_cached("SELECT * FROM spend WHERE event = ?1 AND digest = ?2")?;
     first(&mut statement, params![event.0, digest.0], "spend", |columns| {
-        Ok(Spend {
-            history: read_history(columns)?,
-            last_seq: columns.int_or_none("last_seq")?,
-        })
+        Ok(Spend { history: read_history(columns)?, last_seq: columns.int_or_none("last_seq")? })
     })
 }
 
@@ -239,8 +236,8 @@ fn chain(connection: &Connection, mut seq: Option<i64>, limit: u32) -> Result<Ve
         let found = first(&mut statement, [at], "scan", |columns| {
             Ok((read_scan(columns)?, columns.int_or_none("previous")?))
         })?;
-        let (record, previous) =
-            found.ok_or_else(|| StoreError::corrupt("scan", format!("no row {at} in the chain")))?;
+        let (record, previous) = found
+            .ok_or_else(|| StoreError::corrupt("scan", format!("no row {at} in the chain")))?;
         scans.push(record);
         seq = previous;
     }

@@ -66,8 +66,8 @@ pub(super) fn ticket_type(
     event: EventNo,
     number: TypeNo,
 ) -> Result<Option<TicketType>> {
-    let mut statement = connection
-        .prepare_cached("SELECT * FROM ticket_type WHERE event = ?1 AND number = ?2")?;
+    let mut statement =
+        connection.prepare_cached("SELECT * FROM ticket_type WHERE event = ?1 AND number = ?2")?;
     first(&mut statement, params![event.0, number.0], "ticket_type", read_type)
 }
 
@@ -78,8 +78,8 @@ fn event_by_number(connection: &Connection, event: EventNo) -> Result<Option<Eve
 
 fn view(connection: &Connection, event: Event) -> Result<EventView> {
     let number = event.number.0;
-    let mut statement = connection
-        .prepare_cached("SELECT * FROM ticket_type WHERE event = ?1 ORDER BY number")?;
+    let mut statement =
+        connection.prepare_cached("SELECT * FROM ticket_type WHERE event = ?1 ORDER BY number")?;
     let types = collect(&mut statement, [number], "ticket_type", read_type)?;
     let mut statement =
         connection.prepare_cached("SELECT * FROM gate WHERE event = ?1 ORDER BY number")?;

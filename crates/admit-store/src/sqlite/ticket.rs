@@ -15,7 +15,8 @@ use crate::event::TicketType;
 use crate::ticket::{Issued, NewTicket, Person, Ticket, TicketFilter, TicketPage, Tickets};
 use crate::{PAGE_ROWS_MAX, Result};
 
-const SELECT: &str = "SELECT ticket.*, standing, uses, first_scan, first_device, first_gate, first_at,
+const SELECT: &str =
+    "SELECT ticket.*, standing, uses, first_scan, first_device, first_gate, first_at,
     last_scan, last_device, last_gate, last_at,
     person.id AS person_id, wrapped_key, person.name AS name, email, phone, answers, email_index";
 const FROM: &str = "FROM ticket
@@ -81,7 +82,9 @@ fn grant(kind: &TicketType, event: EventNo, ticket: TicketId) -> Grant {
 fn issue(tx: &Connection, new: &NewTicket) -> Result<Issued> {
     if let Some(request) = &new.idempotency {
         let known: Option<(Vec<u8>, i64)> = tx
-            .prepare_cached("SELECT fingerprint, ticket FROM request WHERE event = ?1 AND key = ?2")?
+            .prepare_cached(
+                "SELECT fingerprint, ticket FROM request WHERE event = ?1 AND key = ?2",
+            )?
             .query_row(params![new.event.0, request.key], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         if let Some((fingerprint, ticket)) = known {

@@ -1,7 +1,7 @@
 //! The one writer: takes what waits, writes it in one transaction, commits once, then answers.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc as std_mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -41,6 +41,7 @@ pub(super) enum Job {
 pub(super) struct Writer {
     queue: mpsc::Sender<Job>,
     jobs: Arc<AtomicU64>,
+    batch_max: Arc<AtomicUsize>,
     broken: watch::Receiver<Option<String>>,
 }
 
@@ -56,7 +57,10 @@ impl Writer {
         let (stop, stopped) = std_mpsc::channel();
         let checkpoints = connect(path, super::Durability::Full)?;
         spawn("admit-checkpoint", move || checkpoint_loop(&checkpoints, &stopped))?;
-        let worker = Worker { connection, jobs, committed, wal, pace: Pace::default() };
+        let batch_max = Arc::new(AtomicUsize::new(BATCH_JOBS_MAX));
+        let limit = Arc::clone(&batch_max);
+        let pace = Pace::default();
+        let worker = Worker { connection, jobs, committed, wal, pace, limit };
         spawn("admit-writer", move || {
             let end = worker.run();
             drop(stop);
@@ -64,11 +68,15 @@ impl Writer {
                 broken_tx.send_replace(Some(error.to_string()));
             }
         })?;
-        Ok(Self { queue, jobs: Arc::default(), broken })
+        Ok(Self { queue, jobs: Arc::default(), batch_max, broken })
     }
 
     pub(super) fn jobs(&self) -> u64 {
         self.jobs.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn limit_batch(&self, jobs: usize) {
+        self.batch_max.store(jobs.clamp(1, BATCH_JOBS_MAX), Ordering::Relaxed);
     }
 
     pub(super) async fn broken(&self) -> String {
@@ -181,6 +189,7 @@ struct Worker {
     committed: broadcast::Sender<Arc<[ScanRecord]>>,
     wal: PathBuf,
     pace: Pace,
+    limit: Arc<AtomicUsize>,
 }
 
 impl Worker {
@@ -188,10 +197,11 @@ impl Worker {
     fn run(mut self) -> Result<()> {
         while let Some(first) = self.jobs.blocking_recv() {
             let mut batch = vec![first];
-            if let Some(window) = self.pace.window() {
+            let limit = self.limit.load(Ordering::Relaxed);
+            if let Some(window) = self.pace.window().filter(|_| limit > 1) {
                 thread::sleep(window);
             }
-            while batch.len() < BATCH_JOBS_MAX {
+            while batch.len() < limit {
                 let Ok(job) = self.jobs.try_recv() else { break };
                 batch.push(job);
             }
@@ -201,8 +211,7 @@ impl Worker {
     }
 
     fn batch(&mut self, mut jobs: Vec<Job>) -> Result<()> {
-        let emptied: Vec<_> =
-            jobs.extract_if(.., |job| matches!(job, Job::EmptyLog(_))).collect();
+        let emptied: Vec<_> = jobs.extract_if(.., |job| matches!(job, Job::EmptyLog(_))).collect();
         let count = jobs.len();
         let mut done = Vec::with_capacity(count);
         let end = self.transact(jobs, &mut done);

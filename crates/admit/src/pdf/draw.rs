@@ -24,7 +24,11 @@ pub(super) fn draw(
     let mut tags = TagTree::new();
     let [red, green, blue] = page.accent;
     decoration(surface, |surface| {
-        fill(surface, rgb::Color::new(red, green, blue), rect(0.0, 0.0, PAGE.0, plan.band));
+        fill(
+            surface,
+            rgb::Color::new(red, green, blue),
+            rect(0.0, 0.0, PAGE.0, plan.band).as_ref(),
+        );
         if let Some(y) = plan.rule {
             line(surface, y, (MARGIN, PAGE.0 - MARGIN), None);
         }
@@ -80,12 +84,13 @@ fn code(surface: &mut Surface<'_>, at: Point, symbol: &Symbol) {
         for (x, length) in symbol.runs(y) {
             let left = at.x + small(x + QUIET_ZONE) * module;
             let top = at.y + small(y + QUIET_ZONE) * module;
-            let run = Rect::from_xywh(left, top, small(length) * module, module);
-            run.into_iter().for_each(|run| path.push_rect(run));
+            if let Some(run) = Rect::from_xywh(left, top, small(length) * module, module) {
+                path.push_rect(run);
+            }
         }
     }
     // Pure black, not the page's softer ink: contrast is what scanners live on.
-    fill(surface, rgb::Color::black(), path.finish());
+    fill(surface, rgb::Color::black(), path.finish().as_ref());
 }
 
 /// Shows where to cut, as far as a font has scissors.
@@ -93,7 +98,7 @@ fn scissors(surface: &mut Surface<'_>, shaper: &mut Shaper, y: f32) {
     let colour = rgb::Color::new(113, 113, 122);
     let style = Style { size: 13.0, bold: false, colour, align: Alignment::Left, tracking: 0.0 };
     let sign = shaper.paragraph("✂", style, MARGIN);
-    fill(surface, rgb::Color::white(), rect(22.0, y - 1.0, 20.0, 2.0));
+    fill(surface, rgb::Color::white(), rect(22.0, y - 1.0, 20.0, 2.0).as_ref());
     shaper.draw(surface, &sign, Point::from_xy(25.0, y - sign.height() / 2.0));
 }
 
@@ -114,10 +119,10 @@ fn line(surface: &mut Surface<'_>, y: f32, (from, to): (f32, f32), dash: Option<
     surface.set_stroke(None);
 }
 
-fn fill(surface: &mut Surface<'_>, colour: rgb::Color, path: Option<Path>) {
+fn fill(surface: &mut Surface<'_>, colour: rgb::Color, path: Option<&Path>) {
     surface.set_stroke(None);
     surface.set_fill(Some(solid(colour)));
-    if let Some(path) = &path {
+    if let Some(path) = path {
         surface.draw_path(path);
     }
 }

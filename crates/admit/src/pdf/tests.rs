@@ -131,6 +131,26 @@ fn long_names_and_unknown_characters_still_fit() {
 }
 
 #[test]
+fn no_glyph_is_an_empty_box() {
+    let Some(fonts) = library() else { return };
+    let mut shaper = text::Shaper::new(&fonts, "en");
+    let colour = krilla::color::rgb::Color::black();
+    let align = parley::Alignment::Left;
+    let style = text::Style { size: 12.0, bold: true, colour, align, tracking: 0.1 };
+    let mut seen = 0;
+    // Every assigned and unassigned character of the planes in use, private ones too, each alone
+    // and between others.
+    let all = ('\u{20}'..='\u{323af}').chain('\u{e0100}'..='\u{e01ff}').chain(['\u{10ffff}']);
+    for chunk in all.step_by(37).collect::<Vec<_>>().chunks(64) {
+        let chunk: String = chunk.iter().flat_map(|&c| ['a', ' ', c]).collect();
+        let paragraph = shaper.paragraph(&chunk, style, 500.0);
+        assert!(paragraph.is_covered(), "{chunk:?} became {:?}", paragraph.text());
+        seen += 1;
+    }
+    assert!(seen > 50);
+}
+
+#[test]
 fn the_same_page_gives_the_same_bytes_and_tells_no_name() {
     let Some(fonts) = library() else { return };
     let page = english("Zoë Lefèvre 欧阳");

@@ -102,6 +102,18 @@ impl Paragraph {
         self.layout.height()
     }
 
+    /// The words as drawn, in the order of reading.
+    #[cfg(test)]
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether every glyph comes from a font.
+    #[cfg(test)]
+    pub(super) fn is_covered(&self) -> bool {
+        uncovered(&self.layout).is_empty()
+    }
+
     /// How many lines the text took.
     pub(super) fn lines(&self) -> usize {
         self.layout.len()
@@ -312,8 +324,7 @@ mod tests {
 
     #[test]
     fn code_points_are_spelled_out() {
-        let at = "a".len();
-        let spelled = spell_out("a\u{10000}\u{fe0f}b", &[at..at + 7]);
+        let spelled = spell_out("a\u{10000}\u{fe0f}b", std::slice::from_ref(&(1..8)));
         assert_eq!(spelled, "a\u{2066}[U+10000]\u{2069}\u{fe0f}b");
     }
 

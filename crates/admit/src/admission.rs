@@ -1,0 +1,143 @@
+//! One scan, from the text that a camera read to the answer on the gate's screen.
+
+use admit_core::admission::{Entry, Scan, UNDO_WINDOW_MS, Verdict};
+use admit_core::id::{GateNo, ScanId, TicketId, TypeNo, UnixMs};
+use admit_core::reason::Reason;
+use admit_core::ticket::{Invalid, Verified};
+use admit_store::account::Device;
+use admit_store::admission::{Recorded, ScanRecord, Undone};
+
+use crate::App;
+use crate::error::{Error, Result};
+use crate::registration;
+use crate::ticket;
+
+/// What a device presents.
+pub struct Presented {
+    /// What the camera read or staff typed.
+    pub code: String,
+    /// Where.
+    pub gate: GateNo,
+    /// The device's name for this presentation.
+    pub scan: ScanId,
+}
+
+/// What the device is told.
+pub struct Answer {
+    /// Admit or refuse.
+    pub verdict: Verdict,
+    /// The scan it is about.
+    pub scan: ScanId,
+    /// The ticket, when the code is genuine.
+    pub ticket: Option<AnswerTicket>,
+    /// When it was decided.
+    pub at: UnixMs,
+    /// Whether it was decided by an earlier request.
+    pub repeated: bool,
+    /// Until when the device may take an admission back.
+    pub undo_until: Option<UnixMs>,
+}
+
+/// What the device is told of a genuine ticket.
+pub struct AnswerTicket {
+    /// Which it is.
+    pub ticket: TicketId,
+    /// Its type.
+    pub type_no: TypeNo,
+    /// Entries it is good for, 0 for any number.
+    pub max_uses: u8,
+    /// Where it first entered.
+    pub first: Option<Entry>,
+    /// The holder's name, only when the event shows it at gates.
+    pub name: Option<String>,
+}
+
+/// Verifies, then spends: the signature is checked before anything is asked of the store.
+pub async fn admit(app: &App, device: &Device, presented: Presented) -> Result<Answer> {
+    let now = app.now();
+    let scan = Scan { id: presented.scan, device: device.number, gate: presented.gate, at: now };
+    let ticket = match verify(app, device, &presented.code, now).await? {
+        Ok(ticket) => ticket,
+        Err(invalid) => {
+            let reason = Reason::from(invalid);
+            app.live.refused_unread(device.event, &scan, reason);
+            return Ok(refused_unread(&scan, reason));
+        }
+    };
+    match app.store.admit(ticket, scan).await? {
+        Recorded::New(record) => answer(app, &record, false).await,
+        Recorded::Repeated(record) => answer(app, &record, true).await,
+        Recorded::IdReused => Err(Error::KeyMismatch),
+    }
+}
+
+/// Takes back an entry that this device made.
+pub async fn undo(app: &App, device: &Device, scan: ScanId) -> Result<ScanRecord> {
+    match app.store.undo(device.event, device.number, scan, app.now()).await? {
+        Undone::Done(record) => Ok(record),
+        Undone::Refused(refused) => Err(Error::UndoRefused(refused.to_string())),
+        Undone::UnknownScan => Err(Error::NotFound("scan")),
+    }
+}
+
+/// Checks a code. A ticket number typed by hand is no proof by itself: the ticket on the books is
+/// written out again and verified like any other, at a limited rate, for numbers can be guessed at.
+async fn verify(
+    app: &App,
+    device: &Device,
+    code: &str,
+    now: UnixMs,
+) -> Result<std::result::Result<Verified, Invalid>> {
+    let book = app.books.now();
+    let invalid = match book.ring.verify(device.event, code, now) {
+        Ok(ticket) => return Ok(Ok(ticket)),
+        Err(invalid) => invalid,
+    };
+    let Some(number) = TicketId::parse_number(code) else { return Ok(Err(invalid)) };
+    app.limits.typed_number(device.number)?;
+    let Some(known) = app.store.ticket(device.event, number).await? else {
+        return Ok(Err(invalid));
+    };
+    Ok(book.ring.verify(device.event, &ticket::code(&book, &known)?, now))
+}
+
+fn refused_unread(scan: &Scan, reason: Reason) -> Answer {
+    Answer {
+        verdict: Verdict::Refuse(reason),
+        scan: scan.id,
+        ticket: None,
+        at: scan.at,
+        repeated: false,
+        undo_until: None,
+    }
+}
+
+async fn answer(app: &App, record: &ScanRecord, repeated: bool) -> Result<Answer> {
+    let verdict = record.verdict().ok_or_else(|| Error::internal("an undo is no verdict"))?;
+    let admitted = matches!(verdict, Verdict::Admit(_));
+    Ok(Answer {
+        verdict,
+        scan: record.scan.id,
+        ticket: Some(AnswerTicket {
+            ticket: record.ticket,
+            type_no: record.type_no,
+            max_uses: record.max_uses,
+            first: record.first,
+            name: name_if_shown(app, record).await?,
+        }),
+        at: record.scan.at,
+        repeated,
+        undo_until: admitted.then(|| record.scan.at.plus(UNDO_WINDOW_MS)),
+    })
+}
+
+async fn name_if_shown(app: &App, record: &ScanRecord) -> Result<Option<String>> {
+    let book = app.books.now();
+    let shows = |view: &admit_store::event::EventView| view.event.details.show_name_at_gate;
+    if !book.events.get(&record.event).is_some_and(shows) {
+        return Ok(None);
+    }
+    let ticket = app.store.ticket(record.event, record.ticket).await?;
+    let Some(person) = ticket.and_then(|ticket| ticket.person) else { return Ok(None) };
+    Ok(Some(registration::open(&app.vault, &person)?.name))
+}

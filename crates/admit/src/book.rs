@@ -1,0 +1,156 @@
+//! What the server keeps in memory so that the hot path asks no question twice: signing keys, events
+//! and devices. Derived from the store; replaced as a whole after each change.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use admit_core::id::{EventNo, GateNo, KeyNo, TypeNo, UnixMs};
+use admit_core::ticket::{Algorithm, Grant, KeyRing, RingKey, SigningSecret};
+use admit_store::Store;
+use admit_store::account::{Device, SecretHash};
+use admit_store::event::EventView;
+use admit_store::key::SigningKey;
+
+use crate::error::{Error, Result};
+use crate::issuance::TokenFormat;
+use crate::vault::Vault;
+
+/// A signing key, opened.
+pub struct Signer {
+    /// Its number.
+    pub number: KeyNo,
+    /// What it signs with.
+    pub algorithm: Algorithm,
+    /// The public key, where there is one.
+    pub public_key: Option<[u8; 32]>,
+    /// When it ends.
+    pub not_after: Option<UnixMs>,
+    secret: SigningSecret,
+}
+
+/// One consistent state of the books.
+#[derive(Default)]
+pub struct Book {
+    /// Verifies codes.
+    pub ring: KeyRing,
+    /// Events by number.
+    pub events: BTreeMap<EventNo, EventView>,
+    signers: BTreeMap<EventNo, Vec<Signer>>,
+    devices: HashMap<SecretHash, Device>,
+    device_names: HashMap<i64, String>,
+    serial_keys: HashMap<EventNo, [u8; 32]>,
+}
+
+impl Book {
+    /// The event with this slug.
+    pub fn event(&self, slug: &str) -> Option<&EventView> {
+        self.events.values().find(|view| view.event.details.slug == slug)
+    }
+
+    /// The device with this secret, removed ones included.
+    pub fn device(&self, secret: &SecretHash) -> Option<&Device> {
+        self.devices.get(secret)
+    }
+
+    /// The name of a device.
+    pub fn device_name(&self, number: i64) -> &str {
+        self.device_names.get(&number).map_or("", String::as_str)
+    }
+
+    /// The name of a gate.
+    pub fn gate_name(&self, event: EventNo, gate: GateNo) -> &str {
+        let gates = self.events.get(&event).map(|view| view.gates.as_slice()).unwrap_or_default();
+        gates.iter().find(|known| known.number == gate).map_or("", |known| known.name.as_str())
+    }
+
+    /// The name of a ticket type.
+    pub fn type_name(&self, event: EventNo, number: TypeNo) -> &str {
+        let types = self.events.get(&event).map(|view| view.types.as_slice()).unwrap_or_default();
+        let known = types.iter().find(|known| known.number == number);
+        known.map_or("", |known| known.details.name.as_str())
+    }
+
+    /// The keys of an event.
+    pub fn signers(&self, event: EventNo) -> &[Signer] {
+        self.signers.get(&event).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The newest key of an event that signs with `algorithm` at `now`.
+    pub fn signer(&self, event: EventNo, algorithm: Algorithm, now: UnixMs) -> Option<&Signer> {
+        self.signers(event)
+            .iter()
+            .rev()
+            .find(|key| key.algorithm == algorithm && key.not_after.is_none_or(|end| now < end))
+    }
+
+    /// The key that conceals serial numbers of an event.
+    pub fn serial_key(&self, event: EventNo) -> Option<&[u8; 32]> {
+        self.serial_keys.get(&event)
+    }
+
+    /// The code of a ticket: the same text every time, for signatures are deterministic.
+    pub fn code(&self, format: TokenFormat, key_no: KeyNo, grant: &Grant) -> Option<String> {
+        let signer = self.signers(grant.event).iter().find(|key| key.number == key_no)?;
+        Some(signer.secret.sign(format.form(), key_no, grant))
+    }
+}
+
+/// The books, replaced as a whole.
+pub struct Books {
+    current: RwLock<Arc<Book>>,
+}
+
+impl Books {
+    /// Reads the books for the first time.
+    pub async fn read(store: &dyn Store, vault: &Vault) -> Result<Self> {
+        let book = read(store, vault).await?;
+        Ok(Self { current: RwLock::new(Arc::new(book)) })
+    }
+
+    /// Reads them again.
+    pub async fn refresh(&self, store: &dyn Store, vault: &Vault) -> Result<()> {
+        let book = Arc::new(read(store, vault).await?);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = book;
+        Ok(())
+    }
+
+    /// The books as they are now.
+    pub fn now(&self) -> Arc<Book> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+async fn read(store: &dyn Store, vault: &Vault) -> Result<Book> {
+    let mut book = Book::default();
+    for key in store.keys().await? {
+        let signer = open_key(vault, &key)?;
+        let ring_key = RingKey { key: signer.secret.verify_key(), not_after: key.not_after };
+        book.ring.add(key.event, key.number, ring_key);
+        book.signers.entry(key.event).or_default().push(signer);
+    }
+    for view in store.events().await? {
+        let number = view.event.number;
+        book.serial_keys.insert(number, bytes32(&vault.unwrap(&view.event.serial_key)?)?);
+        book.events.insert(number, view);
+    }
+    for device in store.devices().await? {
+        book.device_names.insert(device.number.0, device.name.clone());
+        book.devices.insert(device.secret, device);
+    }
+    Ok(book)
+}
+
+fn open_key(vault: &Vault, key: &SigningKey) -> Result<Signer> {
+    let seed = bytes32(&vault.unwrap(&key.secret)?)?;
+    Ok(Signer {
+        number: key.number,
+        algorithm: key.algorithm,
+        public_key: key.public_key,
+        not_after: key.not_after,
+        secret: SigningSecret::from_seed(key.algorithm, seed),
+    })
+}
+
+fn bytes32(bytes: &[u8]) -> Result<[u8; 32]> {
+    bytes.try_into().map_err(|_| Error::internal("a sealed key has not 32 bytes"))
+}

@@ -1,0 +1,300 @@
+//! `admit serve`: listeners, certificates, and the small jobs that run beside the requests.
+
+use std::io::{IsTerminal, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use admit_store::sqlite::{Durability, SqliteStore};
+use anyhow::Context;
+use axum::Router;
+use axum_server::Handle;
+use axum_server::accept::NoDelayAcceptor;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use tokio::net::TcpListener;
+
+use super::{Data, say};
+use crate::http::{self, Help, Options};
+use crate::qr::{self, Level, Symbol};
+use crate::tls::{self, Names, Tls};
+use crate::{App, clock, sample};
+
+/// How often changes made by other processes are looked for.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often idle rate limits are forgotten.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
+/// How often the certificate is looked at.
+const RENEW_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
+/// How long open requests have to finish when the server stops.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// The two ports of a server that speaks TLS itself.
+struct Listeners {
+    https: std::net::TcpListener,
+    http: std::net::TcpListener,
+}
+
+impl Listeners {
+    fn https_port(&self) -> anyhow::Result<u16> {
+        Ok(self.https.local_addr()?.port())
+    }
+}
+
+#[derive(clap::Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    data: Data,
+    /// Port of HTTPS; 0 for any free one
+    #[arg(long, default_value_t = 8443)]
+    https: u16,
+    /// Port of the plain help page and redirect; 0 for any free one
+    #[arg(long, default_value_t = 8080)]
+    http: u16,
+    /// A further name that people reach this server by; may be given several times
+    #[arg(long)]
+    name: Vec<String>,
+    /// Your own certificate chain, PEM
+    #[arg(long, requires = "key")]
+    certificate: Option<PathBuf>,
+    /// The key of your own certificate, PEM
+    #[arg(long, requires = "certificate")]
+    key: Option<PathBuf>,
+    /// The address that people reach this server by, when it is not one of its own names
+    #[arg(long)]
+    public_url: Option<String>,
+    /// Serve plain HTTP at this address only, for a TLS proxy in front
+    #[arg(long)]
+    plain: Option<SocketAddr>,
+    /// Make the data folder with a sample event when there is none
+    #[arg(long)]
+    sample: bool,
+    /// Add an endpoint that does nothing, to measure against
+    #[arg(long, hide = true)]
+    bench: bool,
+    /// How hard commits are pushed to the disk; anything but full loses admissions in a power cut
+    #[arg(long, hide = true, default_value = "full", value_parser = ["full", "normal"])]
+    synchronous: String,
+    /// Most writes in one commit
+    #[arg(long, hide = true)]
+    batch_max: Option<usize>,
+}
+
+impl Serve {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let folder = self.data.folder();
+        let new = self.sample && folder.create()?;
+        // First the ports: a port in use should be told before anything is opened.
+        let listeners = if self.plain.is_none() { Some(self.listeners()?) } else { None };
+        let https_port = listeners.as_ref().map_or(Ok(443), Listeners::https_port)?;
+        let url = self.public_url(https_port)?;
+        let durability = match self.synchronous.as_str() {
+            "normal" => Durability::Normal,
+            _ => Durability::Full,
+        };
+        let (app, store) = folder.open(clock::system(), &url, durability).await?;
+        if let Some(jobs) = self.batch_max {
+            store.limit_batch(jobs);
+        }
+        if new {
+            sample::create(&app).await?;
+        }
+        tokio::spawn(look_after(Arc::clone(&app)));
+        let options = Options { bench: self.bench };
+        let router = http::router(Arc::clone(&app), options);
+        let served = async {
+            match (listeners, self.plain) {
+                (Some(listeners), _) => self.serve_tls(router, &url, listeners).await,
+                (None, Some(address)) => serve_plain(router, address).await,
+                (None, None) => Ok(()),
+            }
+        };
+        tokio::select! {
+            result = served => result,
+            why = broken(&store) => anyhow::bail!(
+                "the disk failed ({why}); stopped, because nothing written now could be trusted"
+            ),
+        }
+    }
+
+    fn listeners(&self) -> anyhow::Result<Listeners> {
+        let any = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        Ok(Listeners {
+            https: bind(SocketAddr::new(any, self.https))?,
+            http: bind(SocketAddr::new(any, self.http))?,
+        })
+    }
+
+    fn public_url(&self, https_port: u16) -> anyhow::Result<String> {
+        if let Some(url) = &self.public_url {
+            return Ok(url.trim_end_matches('/').to_owned());
+        }
+        let host = match self.name.first() {
+            Some(name) => name.clone(),
+            None => tls::lan_addresses()?
+                .into_iter()
+                .find(IpAddr::is_ipv4)
+                .map_or_else(|| "localhost".to_owned(), |address| address.to_string()),
+        };
+        Ok(format!("https://{host}:{https_port}"))
+    }
+
+    fn names(&self) -> anyhow::Result<Names> {
+        let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+        Ok(Names::new(host.trim(), &self.name, &tls::lan_addresses()?)?)
+    }
+
+    fn certificate(&self) -> anyhow::Result<Tls> {
+        Ok(match (&self.certificate, &self.key) {
+            (Some(certificate), Some(key)) => tls::bring(certificate, key)?,
+            _ => tls::open(&self.data.data, &self.names()?, clock::now().0, tls::CA_DAYS)?,
+        })
+    }
+
+    async fn serve_tls(
+        &self,
+        router: Router,
+        url: &str,
+        Listeners { https, http }: Listeners,
+    ) -> anyhow::Result<()> {
+        let tls = self.certificate()?;
+        let (https_at, http_at) = (https.local_addr()?, http.local_addr()?);
+        let names = self.names()?;
+        let known = names.dns().iter().map(ToString::to_string);
+        let help = Help {
+            authority: tls.authority.clone(),
+            names: known.chain(names.ips().iter().map(ToString::to_string)).collect(),
+            https_port: https_at.port(),
+        };
+        banner(url, &tls, http_at.port())?;
+        announce(&serde_json::json!({
+            "ready": true, "https": https_at.port(), "http": http_at.port(),
+        }))?;
+        let config = RustlsConfig::from_config(Arc::clone(&tls.config));
+        let acceptor = RustlsAcceptor::new(config.clone()).acceptor(NoDelayAcceptor::new());
+        let handle = Handle::new();
+        tokio::spawn(stop_gracefully(handle.clone()));
+        let secure = axum_server::from_tcp(https)?
+            .acceptor(acceptor)
+            .handle(handle.clone())
+            .serve(router.into_make_service_with_connect_info::<SocketAddr>());
+        let plain = axum_server::from_tcp(http)?
+            .handle(handle)
+            .serve(http::help_router(help).into_make_service());
+        let (secure, plain, ()) = tokio::join!(secure, plain, async {
+            tokio::select! {
+                () = self.renew(&config) => {}
+                () = stopped() => {}
+            }
+        });
+        Ok(secure.and(plain)?)
+    }
+
+    /// Keeps the certificate fresh; runs as long as the server.
+    async fn renew(&self, config: &RustlsConfig) {
+        loop {
+            tokio::time::sleep(RENEW_EVERY).await;
+            match self.certificate() {
+                Ok(tls) => config.reload_from_config(tls.config),
+                Err(error) => tracing::error!(%error, "the certificate could not be renewed"),
+            }
+        }
+    }
+}
+
+async fn serve_plain(router: Router, address: SocketAddr) -> anyhow::Result<()> {
+    let listener = bind(address)?;
+    let listener = TcpListener::from_std(listener)?;
+    announce(&serde_json::json!({ "ready": true, "plain": listener.local_addr()?.port() }))?;
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
+        // Small answers must not wait for company.
+        let _ = stream.set_nodelay(true);
+    });
+    tokio::select! {
+        result = axum::serve(listener, service) => Ok(result?),
+        () = stopped() => Ok(()),
+    }
+}
+
+fn bind(address: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind(address)
+        .with_context(|| format!("cannot listen on {address}; choose another port"))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+async fn broken(store: &SqliteStore) -> String {
+    store.broken().await
+}
+
+/// Looks for changes by other processes (the command line), and forgets idle limits.
+async fn look_after(app: Arc<App>) {
+    let mut seen = app.store.outside_version().await.unwrap_or_default();
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    let mut forget = tokio::time::interval(FORGET_EVERY);
+    loop {
+        tokio::select! {
+            _ = look.tick() => {
+                let version = app.store.outside_version().await.unwrap_or(seen);
+                if version != seen {
+                    match app.refresh().await {
+                        Ok(()) => seen = version,
+                        Err(error) => tracing::error!(%error, "changes could not be read"),
+                    }
+                }
+            }
+            _ = forget.tick() => app.limits.forget_idle(),
+        }
+    }
+}
+
+async fn stopped() {
+    #[cfg(unix)]
+    {
+        let terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+        if let Ok(mut terminated) = terminated {
+            tokio::select! {
+                _ = terminated.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+async fn stop_gracefully(handle: Handle<SocketAddr>) {
+    stopped().await;
+    handle.graceful_shutdown(Some(STOP_WITHIN));
+}
+
+/// One line for programs that started this one.
+fn announce(ready: &serde_json::Value) -> anyhow::Result<()> {
+    if std::io::stdout().is_terminal() { Ok(()) } else { say(&ready.to_string()) }
+}
+
+/// What a person needs to know, on the terminal.
+fn banner(url: &str, tls: &Tls, http_port: u16) -> anyhow::Result<()> {
+    let mut out = std::io::stderr().lock();
+    writeln!(out, "\nAdmit One is running.\n")?;
+    writeln!(out, "  Public page   {url}/")?;
+    writeln!(out, "  Desk          {url}/desk/")?;
+    writeln!(out, "  Gate app      {url}/gate/")?;
+    writeln!(out, "  API           {url}/docs/\n")?;
+    for name in &tls.uncovered {
+        writeln!(out, "  The certificate cannot cover {name}; see docs/operate.md")?;
+    }
+    if let Some(authority) = &tls.authority {
+        let host = url.trim_start_matches("https://");
+        let host = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        let help = format!("http://{host}:{http_port}/help/ca");
+        writeln!(out, "  Phones must trust this server's own certificate authority once:")?;
+        writeln!(out, "  open {help}")?;
+        writeln!(out, "  and compare its fingerprint:\n  {}\n", authority.fingerprint())?;
+        if let Ok(symbol) = Symbol::new(&help, Level::Low) {
+            writeln!(out, "{}", qr::to_terminal(&symbol))?;
+        }
+    }
+    Ok(())
+}

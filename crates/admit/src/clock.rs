@@ -1,0 +1,60 @@
+//! The one place that reads the clock, and the texts that times are written in.
+
+use admit_core::id::UnixMs;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// Tells the time; tests hand in their own.
+pub type Clock = std::sync::Arc<dyn Fn() -> UnixMs + Send + Sync>;
+
+/// The machine's clock.
+pub fn system() -> Clock {
+    std::sync::Arc::new(now)
+}
+
+/// This moment.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+pub fn now() -> UnixMs {
+    UnixMs(Timestamp::now().as_millisecond())
+}
+
+/// RFC 3339 in UTC with milliseconds.
+pub fn rfc3339(at: UnixMs) -> String {
+    Timestamp::from_millisecond(at.0).map_or_else(|_| String::new(), |at| format!("{at:.3}"))
+}
+
+/// Reads RFC 3339 with any offset.
+pub fn parse_rfc3339(text: &str) -> Option<UnixMs> {
+    let at: Timestamp = text.parse().ok()?;
+    Some(UnixMs(at.as_millisecond()))
+}
+
+/// Whether there is a time zone of this IANA name.
+pub fn is_time_zone(name: &str) -> bool {
+    TimeZone::get(name).is_ok()
+}
+
+/// For people: `Sat 21 Nov 2026, 19:30 (Europe/Berlin)`; UTC when the zone is not known.
+pub fn in_zone(at: UnixMs, zone: &str) -> String {
+    let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
+    let Ok(at) = Timestamp::from_millisecond(at.0) else { return String::new() };
+    at.to_zoned(zone).strftime("%a %-d %b %Y, %H:%M (%Q)").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_written_in_utc_and_read_back() {
+        let at = UnixMs(1_700_000_000_123);
+        assert_eq!(rfc3339(at), "2023-11-14T22:13:20.123Z");
+        assert_eq!(parse_rfc3339("2023-11-14T23:13:20.123+01:00"), Some(at));
+    }
+
+    #[test]
+    fn people_read_times_in_the_events_zone_with_its_name() {
+        let text = in_zone(UnixMs(1_700_000_000_000), "Asia/Tokyo");
+        assert_eq!(text, "Wed 15 Nov 2023, 07:13 (Asia/Tokyo)");
+    }
+}

@@ -1,0 +1,156 @@
+//! HTTP: the list of routes, and what holds for all of them. The modules below translate between
+//! JSON and the features, and do nothing else.
+
+mod admission;
+mod assets;
+mod device;
+mod event;
+mod extract;
+mod health;
+mod help;
+mod live;
+mod problem;
+mod registration;
+mod session;
+mod ticket;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::App;
+
+/// Largest body of a request, in bytes.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// Scripts, styles and connections of our own origin only; no framing, no plugins, no inline code.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; \
+     style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; worker-src 'self'; \
+     manifest-src 'self'; media-src 'self' blob:; font-src 'self'; frame-ancestors 'none'; \
+     base-uri 'none'; form-action 'self'; require-trusted-types-for 'script'; \
+     trusted-types 'none'";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Admit One",
+        description = "Ticketing and admission control. Times are RFC 3339 in UTC. Errors are \
+            RFC 9457 problem details with a stable `code`. A refused scan is an answer, not an \
+            error: status 409 with a `Verdict`."
+    ),
+    components(schemas(problem::Problem)),
+    tags(
+        (name = "public", description = "Anybody"),
+        (name = "ticket", description = "Holders, with the credential of their ticket's link"),
+        (name = "desk", description = "Staff (session cookie) and programs (API key)"),
+        (name = "gate", description = "Paired devices"),
+        (name = "service", description = "Operators")
+    )
+)]
+struct Description;
+
+fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        // Anybody
+        .routes(routes!(event::open_events))
+        .routes(routes!(event::show_public))
+        .routes(routes!(registration::register))
+        // Holders of a ticket
+        .routes(routes!(ticket::show))
+        .routes(routes!(ticket::svg))
+        .routes(routes!(ticket::pdf))
+        .routes(routes!(ticket::ics))
+        // Staff
+        .routes(routes!(session::sign_in, session::who, session::sign_out))
+        .routes(routes!(event::list, event::create))
+        .routes(routes!(event::show, event::change))
+        .routes(routes!(event::add_type))
+        .routes(routes!(event::change_type))
+        .routes(routes!(event::add_gate))
+        .routes(routes!(event::change_gate))
+        .routes(routes!(ticket::list, ticket::issue))
+        .routes(routes!(ticket::desk_show))
+        .routes(routes!(ticket::revoke))
+        .routes(routes!(ticket::reinstate))
+        .routes(routes!(ticket::erase))
+        .routes(routes!(ticket::desk_pdf))
+        .routes(routes!(device::invite))
+        .routes(routes!(device::list))
+        .routes(routes!(device::revoke))
+        .routes(routes!(live::stats))
+        .routes(routes!(live::live))
+        // Gates
+        .routes(routes!(device::pair))
+        .routes(routes!(device::setup))
+        .routes(routes!(admission::admit))
+        .routes(routes!(admission::undo))
+        // Operators
+        .routes(routes!(health::health))
+        .routes(routes!(health::ready))
+}
+
+/// The description of the API.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes().into_openapi()
+}
+
+/// What the server answers besides the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Adds an endpoint that does nothing, to measure the others against.
+    pub bench: bool,
+}
+
+/// The whole application.
+pub fn router(app: Arc<App>, options: Options) -> Router {
+    let (mut router, openapi) = routes().split_for_parts();
+    let description: Arc<str> = openapi.to_json().unwrap_or_default().into();
+    router = router.route("/v1/openapi.json", health::description(description));
+    if options.bench {
+        router = router.route("/bench/noop", axum::routing::post(admission::noop));
+    }
+    router
+        .merge(assets::routes())
+        .fallback(assets::not_found)
+        .with_state(app)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn(security_headers))
+        .layer(CatchPanicLayer::new())
+}
+
+/// The page that helps phones to trust the local authority, and a redirect for everything else: all
+/// that plain HTTP serves.
+pub fn help_router(help: help::Help) -> Router {
+    help::routes(help).layer(middleware::from_fn(security_headers))
+}
+
+pub use help::Help;
+
+async fn security_headers(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let camera = if path.starts_with("/gate") { "camera=(self)" } else { "camera=()" };
+    let api = path.starts_with("/v1/");
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    let mut set = |name: HeaderName, value: &'static str| {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    };
+    set(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY);
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(header::REFERRER_POLICY, "same-origin");
+    set(HeaderName::from_static("permissions-policy"), camera);
+    set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+    if api {
+        set(header::CACHE_CONTROL, "no-store");
+    }
+    response
+}

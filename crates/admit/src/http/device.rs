@@ -1,0 +1,258 @@
+//! Devices over HTTP: pairing codes, pairing, removal, and what a gate is given to judge by.
+
+use std::sync::Arc;
+
+use admit_core::admission::EVENT_GRACE_MS;
+use admit_core::id::{DeviceNo, GateNo};
+use admit_store::account::Device as StoredDevice;
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::StatusCode;
+use data_encoding::BASE64URL_NOPAD;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::event::Gate as GateView;
+use super::extract::{At, Desk, From, Gate, Json, event_at};
+use super::problem::Problem;
+use super::ticket::TypeName;
+use crate::error::Error;
+use crate::qr::{self, Level, Symbol};
+use crate::{App, clock, device};
+
+/// A device to be paired.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PairingInput {
+    device_name: String,
+    /// The gate it stands at, if it is fixed.
+    gate: Option<u16>,
+}
+
+/// A pairing code for a device to scan or type.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Pairing {
+    code: String,
+    expires_at: String,
+    /// Opens the gate app and pairs it.
+    url: String,
+    /// `url` as a QR picture.
+    svg: String,
+}
+
+/// A list of devices.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Devices {
+    devices: Vec<Device>,
+}
+
+/// A device as staff see it.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Device {
+    id: i64,
+    name: String,
+    platform: String,
+    gate: Option<u16>,
+    paired_at: String,
+    revoked_at: Option<String>,
+}
+
+/// What a device says to be paired.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PairInput {
+    /// As shown at the desk; case and dashes do not matter.
+    code: String,
+    /// What the device is, for people.
+    platform: String,
+}
+
+/// A paired device's credential, told this once.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Paired {
+    device_id: i64,
+    token: String,
+    gate: Option<u16>,
+}
+
+/// What a gate needs to know.
+#[derive(Serialize, ToSchema)]
+pub(super) struct GateSetup {
+    device: SetupDevice,
+    event: SetupEvent,
+    gates: Vec<GateView>,
+    ticket_types: Vec<TypeName>,
+    keys: Vec<SetupKey>,
+    /// The server's clock, for the device to learn how far its own is off.
+    server_time: String,
+}
+
+/// The device that asks.
+#[derive(Serialize, ToSchema)]
+pub(super) struct SetupDevice {
+    id: i64,
+    name: String,
+    gate: Option<u16>,
+}
+
+/// The event a device scans for.
+#[derive(Serialize, ToSchema)]
+pub(super) struct SetupEvent {
+    number: u32,
+    slug: String,
+    name: String,
+    venue: String,
+    time_zone: String,
+    doors_at: Option<String>,
+    starts_at: String,
+    ends_at: String,
+    show_name_at_gate: bool,
+    /// From when on no ticket admits, Unix ms.
+    closes_at_ms: i64,
+}
+
+/// A key that tickets are checked with.
+#[derive(Serialize, ToSchema)]
+pub(super) struct SetupKey {
+    key_id: u8,
+    /// `ed25519` or `hs256`.
+    algorithm: String,
+    /// Base64url; null for `hs256`, which only the server checks.
+    public_key: Option<String>,
+    not_after: Option<String>,
+    not_after_ms: Option<i64>,
+}
+
+impl Device {
+    fn of(device: &StoredDevice) -> Self {
+        Self {
+            id: device.number.0,
+            name: device.name.clone(),
+            platform: device.platform.clone(),
+            gate: device.gate.map(|gate| gate.0),
+            paired_at: clock::rfc3339(device.paired_at),
+            revoked_at: device.revoked_at.map(clock::rfc3339),
+        }
+    }
+}
+
+#[utoipa::path(post, path = "/v1/desk/events/{event}/pairings", tag = "desk",
+    operation_id = "create_pairing", params(("event" = String, Path, description = "Slug")),
+    request_body = PairingInput, responses((status = 201, body = Pairing), (status = 422, body = Problem)))]
+/// Makes a one-time code that turns a phone or laptop into a scanner.
+pub(super) async fn invite(
+    State(app): State<Arc<App>>,
+    desk: Desk,
+    At(slug): At<String>,
+    Json(input): Json<PairingInput>,
+) -> Result<(StatusCode, Answer<Pairing>), Problem> {
+    desk.organiser()?;
+    let view = event_at(&app, &slug)?;
+    let gate = input.gate.map(GateNo);
+    if gate.is_some_and(|gate| !view.gates.iter().any(|known| known.number == gate)) {
+        return Err(Error::field("gate", "There is no gate of this number.").into());
+    }
+    let made = device::invite(&app, view.event.number, input.device_name, gate).await?;
+    let symbol = Symbol::new(&made.url, Level::Medium).map_err(Error::internal)?;
+    let pairing = Pairing {
+        svg: qr::to_svg(&symbol, "Pairing code"),
+        expires_at: clock::rfc3339(made.expires_at),
+        code: made.code,
+        url: made.url,
+    };
+    Ok((StatusCode::CREATED, Answer(pairing)))
+}
+
+#[utoipa::path(get, path = "/v1/desk/events/{event}/devices", tag = "desk",
+    operation_id = "list_devices", params(("event" = String, Path, description = "Slug")),
+    responses((status = 200, body = Devices)))]
+/// The devices of an event, removed ones included.
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    _: Desk,
+    At(slug): At<String>,
+) -> Result<Answer<Devices>, Problem> {
+    let event = event_at(&app, &slug)?.event.number;
+    let all = app.store.devices().await.map_err(Error::from)?;
+    let devices = all.iter().filter(|device| device.event == event).map(Device::of).collect();
+    Ok(Answer(Devices { devices }))
+}
+
+#[utoipa::path(delete, path = "/v1/desk/events/{event}/devices/{device}", tag = "desk",
+    operation_id = "revoke_device",
+    params(("event" = String, Path, description = "Slug"), ("device" = i64, Path)),
+    responses((status = 204), (status = 404, body = Problem)))]
+/// Removes a device at once.
+pub(super) async fn revoke(
+    State(app): State<Arc<App>>,
+    desk: Desk,
+    At((slug, number)): At<(String, i64)>,
+) -> Result<StatusCode, Problem> {
+    desk.organiser()?;
+    let event = event_at(&app, &slug)?.event.number;
+    device::revoke(&app, event, DeviceNo(number)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[utoipa::path(post, path = "/v1/pair", tag = "gate", operation_id = "pair",
+    request_body = PairInput, responses((status = 200, body = Paired), (status = 404, body = Problem), (status = 429, body = Problem)))]
+/// Turns a pairing code into a device. Unknown, used and expired codes get the same answer.
+pub(super) async fn pair(
+    State(app): State<Arc<App>>,
+    From(address): From,
+    Json(input): Json<PairInput>,
+) -> Result<Answer<Paired>, Problem> {
+    app.limits.pairing(address)?;
+    let (device, token) = device::pair(&app, &input.code, input.platform).await?;
+    let gate = device.gate.map(|gate| gate.0);
+    Ok(Answer(Paired { device_id: device.number.0, token, gate }))
+}
+
+#[utoipa::path(get, path = "/v1/gate", tag = "gate", operation_id = "gate_setup",
+    responses((status = 200, body = GateSetup), (status = 401, body = Problem)))]
+/// What this device needs to judge by: keys, gates, names. No personal data.
+pub(super) async fn setup(
+    State(app): State<Arc<App>>,
+    Gate(device): Gate,
+) -> Result<Answer<GateSetup>, Problem> {
+    let book = app.books.now();
+    let view = book.events.get(&device.event).ok_or(Error::NotFound("event"))?;
+    let details = &view.event.details;
+    Ok(Answer(GateSetup {
+        device: SetupDevice {
+            id: device.number.0,
+            name: device.name.clone(),
+            gate: device.gate.map(|gate| gate.0),
+        },
+        event: SetupEvent {
+            number: device.event.0,
+            slug: details.slug.clone(),
+            name: details.name.clone(),
+            venue: details.venue.clone(),
+            time_zone: details.time_zone.clone(),
+            doors_at: details.doors_at.map(clock::rfc3339),
+            starts_at: clock::rfc3339(details.starts_at),
+            ends_at: clock::rfc3339(details.ends_at),
+            show_name_at_gate: details.show_name_at_gate,
+            closes_at_ms: details.ends_at.plus(EVENT_GRACE_MS).0,
+        },
+        gates: view.gates.iter().map(GateView::of).collect(),
+        ticket_types: view
+            .types
+            .iter()
+            .map(|kind| TypeName { number: kind.number.0, name: kind.details.name.clone() })
+            .collect(),
+        keys: book
+            .signers(device.event)
+            .iter()
+            .map(|key| SetupKey {
+                key_id: key.number.0,
+                algorithm: key.algorithm.name().to_owned(),
+                public_key: key.public_key.map(|bytes| BASE64URL_NOPAD.encode(&bytes)),
+                not_after: key.not_after.map(clock::rfc3339),
+                not_after_ms: key.not_after.map(|at| at.0),
+            })
+            .collect(),
+        server_time: clock::rfc3339(app.now()),
+    }))
+}

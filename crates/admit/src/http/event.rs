@@ -1,0 +1,576 @@
+//! Events over HTTP: what anybody sees, and what staff see and change.
+
+use std::sync::Arc;
+
+use admit_core::id::{GateNo, GateSet, TypeNo, UnixMs};
+use admit_store::event::{EventDetails, EventView, Gate as StoredGate, TicketType, TypeDetails};
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+
+use super::extract::{At, Desk, Json, event_at};
+use super::problem::Problem;
+use crate::error::Error;
+use crate::event::{self, Question};
+use crate::ticket::gate_names;
+use crate::{App, clock};
+
+/// From this many left on, the number is not told to the public.
+const REMAINING_TOLD_MAX: u32 = 20;
+
+/// A JSON object whose one field is a list of public events.
+#[derive(Serialize, ToSchema)]
+pub(super) struct PublicEvents {
+    events: Vec<PublicEvent>,
+}
+
+/// An event as anybody sees it.
+#[derive(Serialize, ToSchema)]
+pub(super) struct PublicEvent {
+    slug: String,
+    name: String,
+    venue: String,
+    description: String,
+    /// IANA name; times are shown to people in it.
+    time_zone: String,
+    doors_at: Option<String>,
+    starts_at: String,
+    ends_at: String,
+    registration_open: bool,
+    ticket_types: Vec<PublicType>,
+    questions: Vec<Question>,
+    /// `hidden`, `optional` or `required`.
+    phone: String,
+}
+
+/// A ticket type as anybody sees it.
+#[derive(Serialize, ToSchema)]
+pub(super) struct PublicType {
+    number: u8,
+    name: String,
+    description: String,
+    price_cents: u32,
+    currency: Option<String>,
+    /// How many are left; null when there are plenty.
+    remaining: Option<u32>,
+    sold_out: bool,
+    valid_from: Option<String>,
+    valid_until: Option<String>,
+    /// Names of the gates it is for; empty for any.
+    gates: Vec<String>,
+}
+
+/// The parts of an event that a ticket shows.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TicketEvent {
+    slug: String,
+    name: String,
+    venue: String,
+    time_zone: String,
+    doors_at: Option<String>,
+    starts_at: String,
+    ends_at: String,
+}
+
+/// A list of events as staff see them.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Events {
+    events: Vec<Event>,
+}
+
+/// An event as staff see it.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Event {
+    number: u32,
+    slug: String,
+    name: String,
+    venue: String,
+    description: String,
+    time_zone: String,
+    doors_at: Option<String>,
+    starts_at: String,
+    ends_at: String,
+    /// `open` or `closed`.
+    registration: String,
+    /// `a1`, `jwt-eddsa` or `jwt-hs256`.
+    token_format: String,
+    show_name_at_gate: bool,
+    questions: Vec<Question>,
+    phone: String,
+    created_at: String,
+    ticket_types: Vec<Type>,
+    gates: Vec<Gate>,
+    issued: u32,
+    capacity: u32,
+}
+
+/// What is said of an event; to change one, only what changes.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EventInput {
+    slug: Option<String>,
+    name: Option<String>,
+    venue: Option<String>,
+    description: Option<String>,
+    time_zone: Option<String>,
+    /// RFC 3339; null for none.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    doors_at: Option<Option<String>>,
+    starts_at: Option<String>,
+    ends_at: Option<String>,
+    /// `open` or `closed`.
+    registration: Option<String>,
+    token_format: Option<String>,
+    show_name_at_gate: Option<bool>,
+    questions: Option<Vec<Question>>,
+    phone: Option<String>,
+}
+
+/// A ticket type as staff see it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TicketType)]
+pub(super) struct Type {
+    number: u8,
+    name: String,
+    description: String,
+    quota: u32,
+    issued: u32,
+    max_uses: u8,
+    price_cents: u32,
+    valid_from: Option<String>,
+    valid_until: Option<String>,
+    /// Numbers of the gates it is for; empty for any.
+    gates: Vec<u16>,
+}
+
+/// What is said of a ticket type; to change one, only what changes.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = TicketTypeInput)]
+pub(super) struct TypeInput {
+    name: Option<String>,
+    description: Option<String>,
+    /// How many may be issued.
+    quota: Option<u32>,
+    /// Entries of each ticket; 0 for any number.
+    max_uses: Option<u8>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    valid_from: Option<Option<String>>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    valid_until: Option<Option<String>>,
+    /// Numbers of gates; empty for any. Tickets can be restricted to the first 16 gates.
+    gates: Option<Vec<u16>>,
+}
+
+/// A gate as staff and devices see it.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Gate {
+    number: u16,
+    name: String,
+    /// The name as part of an address.
+    slug: String,
+    open: bool,
+}
+
+/// What is said of a gate; to change one, only what changes.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GateInput {
+    name: Option<String>,
+    open: Option<bool>,
+}
+
+/// Tells a field that is null from one that is absent.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(from).map(Some)
+}
+
+fn text(at: Option<UnixMs>) -> Option<String> {
+    at.map(clock::rfc3339)
+}
+
+fn time(name: &'static str, text: &str) -> Result<UnixMs, Error> {
+    clock::parse_rfc3339(text)
+        .ok_or_else(|| Error::field(name, "Use a time such as 2026-11-21T19:30:00Z."))
+}
+
+/// A changed time: absent keeps, null clears.
+fn changed_time(
+    name: &'static str,
+    input: Option<Option<String>>,
+    old: Option<UnixMs>,
+) -> Result<Option<UnixMs>, Error> {
+    match input {
+        None => Ok(old),
+        Some(None) => Ok(None),
+        Some(Some(text)) => time(name, &text).map(Some),
+    }
+}
+
+impl EventInput {
+    fn over(self, old: EventDetails) -> Result<EventDetails, Error> {
+        let registration_open = match self.registration.as_deref() {
+            None => old.registration_open,
+            Some("open") => true,
+            Some("closed") => false,
+            Some(_) => return Err(Error::field("registration", "Use open or closed.")),
+        };
+        let at = |name, text: Option<String>, old| text.map_or(Ok(old), |text| time(name, &text));
+        let questions = match self.questions {
+            Some(list) => serde_json::to_string(&list).map_err(Error::internal)?,
+            None => old.questions,
+        };
+        Ok(EventDetails {
+            slug: self.slug.unwrap_or(old.slug),
+            name: self.name.unwrap_or(old.name),
+            venue: self.venue.unwrap_or(old.venue),
+            description: self.description.unwrap_or(old.description),
+            time_zone: self.time_zone.unwrap_or(old.time_zone),
+            doors_at: changed_time("doors_at", self.doors_at, old.doors_at)?,
+            starts_at: at("starts_at", self.starts_at, old.starts_at)?,
+            ends_at: at("ends_at", self.ends_at, old.ends_at)?,
+            registration_open,
+            token_format: self.token_format.unwrap_or(old.token_format),
+            show_name_at_gate: self.show_name_at_gate.unwrap_or(old.show_name_at_gate),
+            phone: self.phone.unwrap_or(old.phone),
+            questions,
+        })
+    }
+
+    /// What a new event is before anything is said of it.
+    fn blank() -> EventDetails {
+        EventDetails {
+            slug: String::new(),
+            name: String::new(),
+            venue: String::new(),
+            description: String::new(),
+            time_zone: "UTC".to_owned(),
+            doors_at: None,
+            starts_at: UnixMs(0),
+            ends_at: UnixMs(0),
+            registration_open: false,
+            token_format: "a1".to_owned(),
+            show_name_at_gate: false,
+            phone: "optional".to_owned(),
+            questions: "[]".to_owned(),
+        }
+    }
+}
+
+impl TypeInput {
+    fn over(self, old: TypeDetails, view: &EventView) -> Result<TypeDetails, Error> {
+        let gates = match self.gates {
+            None => old.gates,
+            Some(numbers) => gate_set(&numbers, view)?,
+        };
+        Ok(TypeDetails {
+            name: self.name.unwrap_or(old.name),
+            description: self.description.unwrap_or(old.description),
+            quota: self.quota.unwrap_or(old.quota),
+            max_uses: self.max_uses.unwrap_or(old.max_uses),
+            valid_from: changed_time("valid_from", self.valid_from, old.valid_from)?,
+            valid_until: changed_time("valid_until", self.valid_until, old.valid_until)?,
+            gates,
+        })
+    }
+
+    fn blank() -> TypeDetails {
+        TypeDetails {
+            name: String::new(),
+            description: String::new(),
+            quota: 0,
+            max_uses: 1,
+            valid_from: None,
+            valid_until: None,
+            gates: GateSet::ANY,
+        }
+    }
+}
+
+fn gate_set(numbers: &[u16], view: &EventView) -> Result<GateSet, Error> {
+    let known = |number: &u16| view.gates.iter().any(|gate| gate.number.0 == *number);
+    if !numbers.iter().all(known) {
+        return Err(Error::field("gates", "There is no gate of this number."));
+    }
+    let gates: Vec<GateNo> = numbers.iter().copied().map(GateNo).collect();
+    GateSet::of(&gates).map_err(|gate| {
+        let why = format!("Tickets can be restricted to gates 1 to 16 only, not to {}.", gate.0);
+        Error::field("gates", why)
+    })
+}
+
+impl PublicEvent {
+    fn of(view: &EventView) -> Result<Self, Error> {
+        let details = &view.event.details;
+        Ok(Self {
+            slug: details.slug.clone(),
+            name: details.name.clone(),
+            venue: details.venue.clone(),
+            description: details.description.clone(),
+            time_zone: details.time_zone.clone(),
+            doors_at: text(details.doors_at),
+            starts_at: clock::rfc3339(details.starts_at),
+            ends_at: clock::rfc3339(details.ends_at),
+            registration_open: details.registration_open,
+            ticket_types: view.types.iter().map(|kind| PublicType::of(view, kind)).collect(),
+            questions: event::questions(details)?,
+            phone: details.phone.clone(),
+        })
+    }
+}
+
+impl PublicType {
+    fn of(view: &EventView, kind: &TicketType) -> Self {
+        let left = kind.details.quota.saturating_sub(kind.issued);
+        Self {
+            number: kind.number.0,
+            name: kind.details.name.clone(),
+            description: kind.details.description.clone(),
+            price_cents: 0,
+            currency: None,
+            remaining: (left <= REMAINING_TOLD_MAX).then_some(left),
+            sold_out: left == 0,
+            valid_from: text(kind.details.valid_from),
+            valid_until: text(kind.details.valid_until),
+            gates: gate_names(view, kind.details.gates),
+        }
+    }
+}
+
+impl TicketEvent {
+    pub(super) fn of(view: &EventView) -> Self {
+        let details = &view.event.details;
+        Self {
+            slug: details.slug.clone(),
+            name: details.name.clone(),
+            venue: details.venue.clone(),
+            time_zone: details.time_zone.clone(),
+            doors_at: text(details.doors_at),
+            starts_at: clock::rfc3339(details.starts_at),
+            ends_at: clock::rfc3339(details.ends_at),
+        }
+    }
+}
+
+impl Event {
+    fn of(view: &EventView) -> Result<Self, Error> {
+        let details = &view.event.details;
+        Ok(Self {
+            number: view.event.number.0,
+            slug: details.slug.clone(),
+            name: details.name.clone(),
+            venue: details.venue.clone(),
+            description: details.description.clone(),
+            time_zone: details.time_zone.clone(),
+            doors_at: text(details.doors_at),
+            starts_at: clock::rfc3339(details.starts_at),
+            ends_at: clock::rfc3339(details.ends_at),
+            registration: if details.registration_open { "open" } else { "closed" }.to_owned(),
+            token_format: details.token_format.clone(),
+            show_name_at_gate: details.show_name_at_gate,
+            questions: event::questions(details)?,
+            phone: details.phone.clone(),
+            created_at: clock::rfc3339(view.event.created_at),
+            ticket_types: view.types.iter().map(Type::of).collect(),
+            gates: view.gates.iter().map(Gate::of).collect(),
+            issued: view.types.iter().map(|kind| kind.issued).sum(),
+            capacity: view.types.iter().map(|kind| kind.details.quota).sum(),
+        })
+    }
+}
+
+impl Type {
+    fn of(kind: &TicketType) -> Self {
+        Self {
+            number: kind.number.0,
+            name: kind.details.name.clone(),
+            description: kind.details.description.clone(),
+            quota: kind.details.quota,
+            issued: kind.issued,
+            max_uses: kind.details.max_uses,
+            price_cents: 0,
+            valid_from: text(kind.details.valid_from),
+            valid_until: text(kind.details.valid_until),
+            gates: kind.details.gates.gates().iter().map(|gate| gate.0).collect(),
+        }
+    }
+}
+
+impl Gate {
+    pub(super) fn of(gate: &StoredGate) -> Self {
+        Self {
+            number: gate.number.0,
+            name: gate.name.clone(),
+            slug: event::slug(&gate.name),
+            open: gate.open,
+        }
+    }
+}
+
+/// Reads an event with its current counts; what is kept in memory may be behind in `issued`.
+async fn fresh(app: &App, slug: &str) -> Result<EventView, Problem> {
+    let view = app.store.event(slug).await.map_err(Error::from)?;
+    Ok(view.ok_or(Error::NotFound("event"))?)
+}
+
+#[utoipa::path(get, path = "/v1/events", tag = "public", operation_id = "list_public_events",
+    responses((status = 200, body = PublicEvents)))]
+/// The events that take registrations.
+pub(super) async fn open_events(
+    State(app): State<Arc<App>>,
+) -> Result<Answer<PublicEvents>, Problem> {
+    let events = app.store.events().await.map_err(Error::from)?;
+    let now = app.now();
+    let events = events
+        .iter()
+        .filter(|view| view.event.details.registration_open && view.event.details.ends_at > now)
+        .map(PublicEvent::of)
+        .collect::<Result<_, _>>()?;
+    Ok(Answer(PublicEvents { events }))
+}
+
+#[utoipa::path(get, path = "/v1/events/{event}/public", tag = "public",
+    operation_id = "show_public_event", params(("event" = String, Path, description = "Slug")),
+    responses((status = 200, body = PublicEvent), (status = 404, body = Problem)))]
+/// One event, for its public page.
+pub(super) async fn show_public(
+    State(app): State<Arc<App>>,
+    At(slug): At<String>,
+) -> Result<Answer<PublicEvent>, Problem> {
+    Ok(Answer(PublicEvent::of(&fresh(&app, &slug).await?)?))
+}
+
+#[utoipa::path(get, path = "/v1/desk/events", tag = "desk", operation_id = "list_events",
+    responses((status = 200, body = Events), (status = 401, body = Problem)))]
+/// All events.
+pub(super) async fn list(State(app): State<Arc<App>>, _: Desk) -> Result<Answer<Events>, Problem> {
+    let events = app.store.events().await.map_err(Error::from)?;
+    let events = events.iter().map(Event::of).collect::<Result<_, _>>()?;
+    Ok(Answer(Events { events }))
+}
+
+#[utoipa::path(post, path = "/v1/desk/events", tag = "desk", operation_id = "create_event",
+    request_body = EventInput,
+    responses((status = 201, body = Event), (status = 409, body = Problem), (status = 422, body = Problem)))]
+/// Creates an event.
+pub(super) async fn create(
+    State(app): State<Arc<App>>,
+    desk: Desk,
+    Json(input): Json<EventInput>,
+) -> Result<(StatusCode, Answer<Event>), Problem> {
+    desk.organiser()?;
+    let details = input.over(EventInput::blank())?;
+    let slug = event::create(&app, details).await?.details.slug;
+    Ok((StatusCode::CREATED, Answer(Event::of(&fresh(&app, &slug).await?)?)))
+}
+
+#[utoipa::path(get, path = "/v1/desk/events/{event}", tag = "desk", operation_id = "show_event",
+    params(("event" = String, Path, description = "Slug")),
+    responses((status = 200, body = Event), (status = 404, body = Problem)))]
+/// One event.
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    _: Desk,
+    At(slug): At<String>,
+) -> Result<Answer<Event>, Problem> {
+    Ok(Answer(Event::of(&fresh(&app, &slug).await?)?))
+}
+
+#[utoipa::path(patch, path = "/v1/desk/events/{event}", tag = "desk", operation_id = "change_event",
+    params(("event" = String, Path, description = "Slug")), request_body = EventInput,
+    responses((status = 200, body = Event), (status = 404, body = Problem), (status = 422, body = Problem)))]
+/// Changes an event.
+pub(super) async fn change(
+    State(app): State<Arc<App>>,
+    desk: Desk,
+    At(slug): At<String>,
+    Json(input): Json<EventInput>,
+) -> Result<Answer<Event>, Problem> {
+    desk.organiser()?;
+    let view = fresh(&app, &slug).await?;
+    let details = input.over(view.event.details)?;
+    let slug = event::change(&app, view.event.number, details).await?.details.slug;
+    Ok(Answer(Event::of(&fresh(&app, &slug).await?)?))
+}
+
+#[utoipa::path(post, path = "/v1/desk/events/{event}/ticket-types", tag = "desk",
+    operation_id = "add_ticket_type", params(("event" = String, Path, description = "Slug")),
+    request_body = TypeInput, responses((status = 201, body = Type), (status = 422, body = Problem)))]
+/// Adds a ticket type.
+pub(super) async fn add_type(
+    State(app): State<Arc<App>>,
+    desk: Desk,
+    At(slug): At<String>,
+    Json(input): Json<TypeInput>,
+) -> Result<(StatusCode, Answer<Type>), Problem> {
+    desk.organiser()?;
+    let view = event_at(&app, &slug)?;
+    let details = input.over(TypeInput::blank(), &view)?;
+    let added = event::add_type(&app, view.event.number, details).await?;
+    Ok((StatusCode::CREATED, Answer(Type::of(&added))))
+}
+
+#[utoipa::path(patch, path = "/v1/desk/events/{event}/ticket-types/{number}", tag = "desk",
+    operation_id = "change_ticket_type",
+    params(("event" = String, Path, description = "Slug"), ("number" = u8, Path)),
+    request_body = TypeInput, responses((status = 200, body = Type), (status = 422, body = Problem)))]
+/// Changes a ticket type. Tickets already issued keep what they say.
+pub(super) async fn change_type(
+    State(app): State<Arc<App>>,
+    desk: Desk,
+    At((slug, number)): At<(String, u8)>,
+    Json(input): Json<TypeInput>,
+) -> Result<Answer<Type>, Problem> {
+    desk.organiser()?;
+    let view = fresh(&app, &slug).await?;
+    let old = view.types.iter().find(|kind| kind.number.0 == number);
+    let old = old.ok_or(Error::NotFound("ticket type"))?.details.clone();
+    let details = input.over(old, &view)?;
+    let changed = event::change_type(&app, view.event.number, TypeNo(number), details).await?;
+    Ok(Answer(Type::of(&changed)))
+}
+
+#[utoipa::path(post, path = "/v1/desk/events/{event}/gates", tag = "desk", operation_id = "add_gate",
+    params(("event" = String, Path, description = "Slug")), request_body = GateInput,
+    responses((status = 201, body = Gate), (status = 409, body = Problem), (status = 422, body = Problem)))]
+/// Adds a gate.
+pub(super) async fn add_gate(
+    State(app): State<Arc<App>>,
+    desk: Desk,
+    At(slug): At<String>,
+    Json(input): Json<GateInput>,
+) -> Result<(StatusCode, Answer<Gate>), Problem> {
+    desk.organiser()?;
+    let event = event_at(&app, &slug)?.event.number;
+    let added = event::add_gate(&app, event, input.name.unwrap_or_default()).await?;
+    Ok((StatusCode::CREATED, Answer(Gate::of(&added))))
+}
+
+#[utoipa::path(patch, path = "/v1/desk/events/{event}/gates/{number}", tag = "desk",
+    operation_id = "change_gate",
+    params(("event" = String, Path, description = "Slug"), ("number" = u16, Path)),
+    request_body = GateInput, responses((status = 200, body = Gate), (status = 404, body = Problem)))]
+/// Renames, opens or closes a gate.
+pub(super) async fn change_gate(
+    State(app): State<Arc<App>>,
+    desk: Desk,
+    At((slug, number)): At<(String, u16)>,
+    Json(input): Json<GateInput>,
+) -> Result<Answer<Gate>, Problem> {
+    desk.organiser()?;
+    let view = event_at(&app, &slug)?;
+    let old = event::gate(&view, GateNo(number))?;
+    let gate = StoredGate {
+        number: old.number,
+        name: input.name.unwrap_or(old.name),
+        open: input.open.unwrap_or(old.open),
+    };
+    Ok(Answer(Gate::of(&event::change_gate(&app, view.event.number, gate).await?)))
+}

@@ -1,0 +1,147 @@
+//! Errors as RFC 9457 problem details: the one place that gives each a status and a stable code.
+
+use admit_store::StoreError;
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::error::Error;
+
+/// Why a request has no answer (`application/problem+json`).
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct Problem {
+    /// An address that names the kind of problem.
+    r#type: String,
+    /// The kind in a few words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// This problem, for people.
+    pub detail: String,
+    /// The kind's stable code.
+    pub code: String,
+    /// Fields that cannot be taken.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<ProblemField>,
+    /// Seconds after which to try again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_s: Option<u64>,
+}
+
+/// A field that cannot be taken.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct ProblemField {
+    /// Its name.
+    pub name: String,
+    /// Why, for the person who filled it in.
+    pub message: String,
+}
+
+impl Problem {
+    /// A problem of a kind.
+    pub(super) fn new(status: StatusCode, code: &str, title: &str, detail: String) -> Self {
+        Self {
+            r#type: format!("https://admit.one/problems/{code}"),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail,
+            code: code.to_owned(),
+            fields: Vec::new(),
+            retry_after_s: None,
+        }
+    }
+
+    /// A request that cannot be read.
+    pub(super) fn malformed(detail: String) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed", "The request cannot be read", detail)
+    }
+
+    /// A request from another site's page.
+    pub(super) fn cross_site() -> Self {
+        let detail = "this request did not come from one of our own pages".to_owned();
+        Self::new(StatusCode::FORBIDDEN, "cross_site", "Request from another site", detail)
+    }
+}
+
+/// Seconds after which a client should ask a busy store again.
+const BUSY_RETRY_S: u64 = 1;
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        use StatusCode as S;
+        let (status, code, title) = match &error {
+            Error::Invalid(_) => {
+                (S::UNPROCESSABLE_ENTITY, "validation_failed", "Some fields need another value")
+            }
+            Error::NotFound(_) => (S::NOT_FOUND, "not_found", "Not found"),
+            Error::NameTaken("event") => (S::CONFLICT, "slug_taken", "Name taken"),
+            Error::NameTaken(_) => (S::CONFLICT, "conflict", "Name taken"),
+            Error::TooMany(_) => (S::CONFLICT, "too_many", "No more can be added"),
+            Error::SoldOut => (S::CONFLICT, "sold_out", "Sold out"),
+            Error::RegistrationClosed => {
+                (S::CONFLICT, "registration_closed", "Registration is closed")
+            }
+            Error::KeyMismatch => {
+                (S::UNPROCESSABLE_ENTITY, "idempotency_mismatch", "Key used for something else")
+            }
+            Error::PairingCode => {
+                (S::NOT_FOUND, "pairing_code_invalid", "This pairing code does not work")
+            }
+            Error::NotSignedIn(_) => (S::UNAUTHORIZED, "not_signed_in", "Not signed in"),
+            Error::DeviceRevoked => (S::UNAUTHORIZED, "device_revoked", "Device removed"),
+            Error::Forbidden => (S::FORBIDDEN, "forbidden", "Not allowed"),
+            Error::RateLimited(_) => (S::TOO_MANY_REQUESTS, "rate_limited", "Too many requests"),
+            Error::UndoRefused(_) => (S::CONFLICT, "undo_refused", "Cannot be undone"),
+            Error::Store(StoreError::Busy | StoreError::Unavailable(_) | StoreError::Broken(_)) => {
+                (S::SERVICE_UNAVAILABLE, "unavailable", "Try again")
+            }
+            Error::Store(StoreError::Corrupt { .. }) | Error::Internal(_) => {
+                (S::INTERNAL_SERVER_ERROR, "internal", "Something went wrong here")
+            }
+        };
+        let mut problem = Self::new(status, code, title, error.to_string());
+        match error {
+            Error::Invalid(fields) => {
+                problem.fields = fields
+                    .into_iter()
+                    .map(|f| ProblemField { name: f.name.to_owned(), message: f.message })
+                    .collect();
+            }
+            Error::RateLimited(seconds) => problem.retry_after_s = Some(seconds),
+            Error::Store(_) | Error::Internal(_) => {
+                // The inner text stays inside: it may name files, tables or worse.
+                tracing::error!(%error, code, "request failed");
+                if status == S::SERVICE_UNAVAILABLE {
+                    problem.retry_after_s = Some(BUSY_RETRY_S);
+                    problem.detail = "the server is busy; nothing is lost, try again".to_owned();
+                } else {
+                    problem.detail = "the fault was logged; nothing was changed".to_owned();
+                }
+            }
+            _ => {}
+        }
+        problem
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry = self.retry_after_s;
+        let mut response = (status, Json(self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = retry {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        Problem::from(self).into_response()
+    }
+}

@@ -1,0 +1,127 @@
+//! Issuing: formats, signing keys, and the one way by which a ticket comes to be.
+
+use admit_core::id::{EventNo, KeyNo, TypeNo};
+use admit_core::ticket::{Algorithm, Format, SigningSecret};
+use admit_store::key::SigningKey;
+use admit_store::ticket::{IdempotencyKey, Issued, NewTicket, Person, Ticket};
+
+use crate::App;
+use crate::error::{Error, Result};
+use crate::secret;
+
+/// How an event's tickets are written and signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenFormat {
+    /// Compact, Ed25519: the default.
+    Compact,
+    /// JSON Web Token, `EdDSA`.
+    JwtEdDsa,
+    /// JSON Web Token, HS256: only the server can check it.
+    JwtHs256,
+}
+
+impl TokenFormat {
+    /// All formats, the default first.
+    pub const ALL: &[Self] = &[Self::Compact, Self::JwtEdDsa, Self::JwtHs256];
+
+    /// Its code in the API and the database.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Compact => "a1",
+            Self::JwtEdDsa => "jwt-eddsa",
+            Self::JwtHs256 => "jwt-hs256",
+        }
+    }
+
+    /// The format with this code.
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|format| format.code() == code)
+    }
+
+    /// What it signs with.
+    pub fn algorithm(self) -> Algorithm {
+        match self {
+            Self::Compact | Self::JwtEdDsa => Algorithm::Ed25519,
+            Self::JwtHs256 => Algorithm::HmacSha256,
+        }
+    }
+
+    /// How it is written.
+    pub fn form(self) -> Format {
+        match self {
+            Self::Compact => Format::Compact,
+            Self::JwtEdDsa | Self::JwtHs256 => Format::Jwt,
+        }
+    }
+}
+
+/// Who asks for a ticket, and for whom.
+pub struct Request {
+    /// The type.
+    pub type_no: TypeNo,
+    /// The holder.
+    pub person: Option<Person>,
+    /// The request, if it may be repeated.
+    pub idempotency: Option<IdempotencyKey>,
+    /// Whether the event must be open for registration.
+    pub by_public: bool,
+}
+
+/// Issues one ticket of `event`; whether it was issued before for the same request.
+pub async fn issue(app: &App, event: EventNo, request: Request) -> Result<(Ticket, bool)> {
+    let now = app.now();
+    let book = app.books.now();
+    let view = book.events.get(&event).ok_or(Error::NotFound("event"))?;
+    let format = TokenFormat::parse(&view.event.details.token_format)
+        .ok_or_else(|| Error::internal("unknown token format"))?;
+    let signer = book
+        .signer(event, format.algorithm(), now)
+        .ok_or_else(|| Error::internal("the event has no signing key"))?;
+    let serial_key = book.serial_key(event).ok_or(Error::NotFound("event"))?;
+    let issued = app
+        .store
+        .issue(NewTicket {
+            event,
+            type_no: request.type_no,
+            person: request.person,
+            idempotency: request.idempotency,
+            serial_key: *serial_key,
+            random: u32::from_be_bytes(secret::random()?),
+            key_no: signer.number,
+            format: format.code().to_owned(),
+            by_public: request.by_public,
+            at: now,
+        })
+        .await?;
+    match issued {
+        Issued::New(ticket) => Ok((ticket, false)),
+        Issued::Repeated(ticket) => Ok((ticket, true)),
+        Issued::KeyMismatch => Err(Error::KeyMismatch),
+        Issued::SoldOut => Err(Error::SoldOut),
+        Issued::Closed => Err(Error::RegistrationClosed),
+        Issued::NotFound => Err(Error::NotFound("ticket type")),
+    }
+}
+
+/// Makes sure that the event has a key for its format, and reads the books again.
+pub async fn ensure_key(app: &App, event: EventNo, format: TokenFormat) -> Result<()> {
+    let now = app.now();
+    let book = app.books.now();
+    if book.signer(event, format.algorithm(), now).is_none() {
+        let next = book.signers(event).last().map_or(1, |key| key.number.0.saturating_add(1));
+        let seed: [u8; 32] = secret::random()?;
+        let public_key = SigningSecret::from_seed(format.algorithm(), seed).public_key();
+        app.store
+            .put_key(SigningKey {
+                event,
+                number: KeyNo(next),
+                algorithm: format.algorithm(),
+                secret: app.vault.wrap(&seed, now)?,
+                public_key,
+                created_at: now,
+                not_after: None,
+            })
+            .await?;
+    }
+    app.refresh().await
+}

@@ -1,0 +1,95 @@
+//! Who may ask how often. Every limit has its name here.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+
+use admit_core::id::DeviceNo;
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+use crate::error::{Error, Result};
+
+/// Sign-in attempts a minute for one name.
+pub const SIGN_INS_PER_NAME: u32 = 5;
+/// Sign-in attempts a minute from one address.
+pub const SIGN_INS_PER_ADDRESS: u32 = 20;
+/// Pairing attempts a minute from one address.
+pub const PAIRINGS_PER_ADDRESS: u32 = 10;
+/// Registrations a minute from one address. A school or an office shares one.
+pub const REGISTRATIONS_PER_ADDRESS: u32 = 600;
+/// Ticket numbers typed a minute on one device.
+pub const TYPED_NUMBERS_PER_DEVICE: u32 = 30;
+
+/// The limits, and how much of each is used.
+pub struct Limits {
+    clock: DefaultClock,
+    sign_in_names: DefaultKeyedRateLimiter<String>,
+    sign_in_addresses: DefaultKeyedRateLimiter<IpAddr>,
+    pairings: DefaultKeyedRateLimiter<IpAddr>,
+    registrations: DefaultKeyedRateLimiter<IpAddr>,
+    typed_numbers: DefaultKeyedRateLimiter<i64>,
+}
+
+impl Limits {
+    /// All unused.
+    pub fn new() -> Self {
+        Self {
+            clock: DefaultClock::default(),
+            sign_in_names: per_minute(SIGN_INS_PER_NAME),
+            sign_in_addresses: per_minute(SIGN_INS_PER_ADDRESS),
+            pairings: per_minute(PAIRINGS_PER_ADDRESS),
+            registrations: per_minute(REGISTRATIONS_PER_ADDRESS),
+            typed_numbers: per_minute(TYPED_NUMBERS_PER_DEVICE),
+        }
+    }
+
+    /// Counts an attempt to sign in.
+    pub fn sign_in(&self, name: &str, from: IpAddr) -> Result<()> {
+        self.count(&self.sign_in_addresses, &from)?;
+        self.count(&self.sign_in_names, &name.chars().take(64).collect())
+    }
+
+    /// Counts an attempt to pair.
+    pub fn pairing(&self, from: IpAddr) -> Result<()> {
+        self.count(&self.pairings, &from)
+    }
+
+    /// Counts a registration.
+    pub fn registration(&self, from: IpAddr) -> Result<()> {
+        self.count(&self.registrations, &from)
+    }
+
+    /// Counts a typed ticket number.
+    pub fn typed_number(&self, device: DeviceNo) -> Result<()> {
+        self.count(&self.typed_numbers, &device.0)
+    }
+
+    /// Forgets who has not asked for a while; called now and then, so that memory stays bounded.
+    pub fn forget_idle(&self) {
+        self.sign_in_names.retain_recent();
+        self.sign_in_addresses.retain_recent();
+        self.pairings.retain_recent();
+        self.registrations.retain_recent();
+        self.typed_numbers.retain_recent();
+    }
+
+    fn count<K: Clone + Eq + std::hash::Hash>(
+        &self,
+        limiter: &DefaultKeyedRateLimiter<K>,
+        key: &K,
+    ) -> Result<()> {
+        limiter.check_key(key).map_err(|until| {
+            Error::RateLimited(until.wait_time_from(self.clock.now()).as_secs().saturating_add(1))
+        })
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn per_minute<K: Clone + Eq + std::hash::Hash>(times: u32) -> DefaultKeyedRateLimiter<K> {
+    RateLimiter::keyed(Quota::per_minute(NonZeroU32::new(times).unwrap_or(NonZeroU32::MIN)))
+}
