@@ -6,9 +6,6 @@ use async_trait::async_trait;
 
 use crate::Result;
 
-/// Most ticket types an event has: their number is one byte of the token.
-pub const TICKET_TYPES_MAX: u8 = 255;
-
 /// Most gates an event has.
 pub const GATES_MAX: u16 = 64;
 

@@ -51,7 +51,7 @@ pub enum Error {
     Forbidden,
     /// Too often; try again after so many seconds.
     #[error("too many requests")]
-    RateLimited(u64),
+    RateLimited(u32),
     /// An entry that cannot be taken back.
     #[error("{0}")]
     UndoRefused(String),

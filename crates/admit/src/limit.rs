@@ -79,7 +79,8 @@ impl Limits {
         key: &K,
     ) -> Result<()> {
         limiter.check_key(key).map_err(|until| {
-            Error::RateLimited(until.wait_time_from(self.clock.now()).as_secs().saturating_add(1))
+            let wait_s = until.wait_time_from(self.clock.now()).as_secs().saturating_add(1);
+            Error::RateLimited(u32::try_from(wait_s).unwrap_or(u32::MAX))
         })
     }
 }

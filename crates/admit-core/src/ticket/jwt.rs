@@ -1,4 +1,4 @@
-//! The same grant as a JSON Web Token (RFC 7519, compact JWS of RFC 7515; EdDSA of RFC 8037, HS256
+//! The same grant as a JSON Web Token (RFC 7519, compact JWS of RFC 7515; `EdDSA` of RFC 8037, HS256
 //! of RFC 7518), for events that want tickets other software can read.
 //!
 //! `kid` is `<event>.<key>`. It picks the key, and the key fixes the algorithm; `alg` in the header

@@ -9,8 +9,7 @@ use super::SqliteStore;
 use super::row::{Columns, collect, first};
 use crate::Result;
 use crate::event::{
-    Changed, Event, EventDetails, EventView, Events, GATES_MAX, Gate, TICKET_TYPES_MAX, TicketType,
-    TypeDetails,
+    Changed, Event, EventDetails, EventView, Events, GATES_MAX, Gate, TicketType, TypeDetails,
 };
 
 fn read_event(columns: &Columns<'_, '_>) -> Result<Event> {
@@ -246,10 +245,9 @@ impl Events for SqliteStore {
 
     async fn add_type(&self, event: EventNo, details: TypeDetails) -> Result<Changed<TicketType>> {
         self.write(move |tx| match u8::try_from(next_number(tx, "ticket_type", event)?) {
-            Ok(number) if number <= TICKET_TYPES_MAX => {
-                put_type(tx, event, TypeNo(number), &details)
-            }
-            _ => Ok(Changed::TooMany),
+            // The number is one byte of the token: 255 types at most.
+            Ok(number) => put_type(tx, event, TypeNo(number), &details),
+            Err(_) => Ok(Changed::TooMany),
         })
         .await
     }

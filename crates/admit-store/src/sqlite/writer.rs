@@ -28,11 +28,14 @@ const WAL_BYTES_MAX: u64 = 64 << 20;
 /// Says after the commit what came of a job: `Ok` when it is durable.
 type Deliver = Box<dyn FnOnce(std::result::Result<(), StoreError>) + Send>;
 
+/// A write, which gives the scans it recorded and the delivery of its answer.
+type WriteJob = Box<dyn FnOnce(&mut Transaction<'_>) -> (Vec<ScanRecord>, Deliver) + Send>;
+
 pub(super) enum Job {
     /// A scan: the hot path.
     Admit { ticket: Verified, scan: Scan, reply: oneshot::Sender<Result<Recorded>> },
     /// Anything else, in a savepoint of its own.
-    Write(Box<dyn FnOnce(&mut Transaction<'_>) -> (Vec<ScanRecord>, Deliver) + Send>),
+    Write(WriteJob),
     /// Fold the write-ahead log into the database and empty it.
     EmptyLog(oneshot::Sender<Result<()>>),
 }

@@ -158,17 +158,17 @@ impl Serve {
         Listeners { https, http }: Listeners,
     ) -> anyhow::Result<()> {
         let tls = self.certificate()?;
-        let (https_at, http_at) = (https.local_addr()?, http.local_addr()?);
+        let (https_port, help_port) = (https.local_addr()?.port(), http.local_addr()?.port());
         let names = self.names()?;
         let known = names.dns().iter().map(ToString::to_string);
         let help = Help {
             authority: tls.authority.clone(),
             names: known.chain(names.ips().iter().map(ToString::to_string)).collect(),
-            https_port: https_at.port(),
+            https_port,
         };
-        banner(url, &tls, http_at.port())?;
+        banner(url, &tls, help_port)?;
         announce(&serde_json::json!({
-            "ready": true, "https": https_at.port(), "http": http_at.port(),
+            "ready": true, "https": https_port, "http": help_port,
         }))?;
         let config = RustlsConfig::from_config(Arc::clone(&tls.config));
         let acceptor = RustlsAcceptor::new(config.clone()).acceptor(NoDelayAcceptor::new());
@@ -178,16 +178,16 @@ impl Serve {
             .acceptor(acceptor)
             .handle(handle.clone())
             .serve(router.into_make_service_with_connect_info::<SocketAddr>());
-        let plain = axum_server::from_tcp(http)?
+        let helping = axum_server::from_tcp(http)?
             .handle(handle)
             .serve(http::help_router(help).into_make_service());
-        let (secure, plain, ()) = tokio::join!(secure, plain, async {
+        let (secure, helping, ()) = tokio::join!(secure, helping, async {
             tokio::select! {
                 () = self.renew(&config) => {}
                 () = stopped() => {}
             }
         });
-        Ok(secure.and(plain)?)
+        Ok(secure.and(helping)?)
     }
 
     /// Keeps the certificate fresh; runs as long as the server.

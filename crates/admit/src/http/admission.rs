@@ -34,7 +34,8 @@ pub(super) struct ScanInput {
 #[derive(Serialize, ToSchema)]
 pub(super) struct Verdict {
     /// `admit` or `refuse`.
-    verdict: String,
+    #[serde(rename = "verdict")]
+    answer: String,
     /// The reason's code, when refused.
     reason: Option<String>,
     /// A sentence for staff.
@@ -87,7 +88,7 @@ impl Verdict {
         let first = ticket.and_then(|ticket| ticket.first);
         let gate_name = |gate| book.gate_name(device.event, gate).to_owned();
         Self {
-            verdict: verdict.to_owned(),
+            answer: verdict.to_owned(),
             reason: reason.map(str::to_owned),
             message: message.to_owned(),
             scan_id: answer.scan.to_string(),
@@ -155,7 +156,7 @@ pub(super) async fn undo(
 /// Reads and answers like [`admit`], and does nothing between: what the others are measured against.
 pub(super) async fn noop(Json(input): Json<ScanInput>) -> Answer<Verdict> {
     Answer(Verdict {
-        verdict: "admit".to_owned(),
+        answer: "admit".to_owned(),
         reason: None,
         message: "Let them in.".to_owned(),
         scan_id: input.scan_id,

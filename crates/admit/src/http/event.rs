@@ -116,9 +116,9 @@ pub(super) struct EventInput {
     description: Option<String>,
     time_zone: Option<String>,
     /// RFC 3339; null for none.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default)]
     #[schema(value_type = Option<String>)]
-    doors_at: Option<Option<String>>,
+    doors_at: TimeChange,
     starts_at: Option<String>,
     ends_at: Option<String>,
     /// `open` or `closed`.
@@ -157,12 +157,12 @@ pub(super) struct TypeInput {
     quota: Option<u32>,
     /// Entries of each ticket; 0 for any number.
     max_uses: Option<u8>,
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default)]
     #[schema(value_type = Option<String>)]
-    valid_from: Option<Option<String>>,
-    #[serde(default, deserialize_with = "present")]
+    valid_from: TimeChange,
+    #[serde(default)]
     #[schema(value_type = Option<String>)]
-    valid_until: Option<Option<String>>,
+    valid_until: TimeChange,
     /// Numbers of gates; empty for any. Tickets can be restricted to the first 16 gates.
     gates: Option<Vec<u16>>,
 }
@@ -185,11 +185,19 @@ pub(super) struct GateInput {
     open: Option<bool>,
 }
 
-/// Tells a field that is null from one that is absent.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    from: D,
-) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(from).map(Some)
+/// A time that may be absent (keep), null (clear) or there (set).
+#[derive(Default)]
+enum TimeChange {
+    #[default]
+    Keep,
+    Clear,
+    Set(String),
+}
+
+impl<'de> Deserialize<'de> for TimeChange {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Option::<String>::deserialize(from)?.map_or(Self::Clear, Self::Set))
+    }
 }
 
 fn text(at: Option<UnixMs>) -> Option<String> {
@@ -201,16 +209,13 @@ fn time(name: &'static str, text: &str) -> Result<UnixMs, Error> {
         .ok_or_else(|| Error::field(name, "Use a time such as 2026-11-21T19:30:00Z."))
 }
 
-/// A changed time: absent keeps, null clears.
-fn changed_time(
-    name: &'static str,
-    input: Option<Option<String>>,
-    old: Option<UnixMs>,
-) -> Result<Option<UnixMs>, Error> {
-    match input {
-        None => Ok(old),
-        Some(None) => Ok(None),
-        Some(Some(text)) => time(name, &text).map(Some),
+impl TimeChange {
+    fn over(self, name: &'static str, old: Option<UnixMs>) -> Result<Option<UnixMs>, Error> {
+        match self {
+            Self::Keep => Ok(old),
+            Self::Clear => Ok(None),
+            Self::Set(text) => time(name, &text).map(Some),
+        }
     }
 }
 
@@ -233,7 +238,7 @@ impl EventInput {
             venue: self.venue.unwrap_or(old.venue),
             description: self.description.unwrap_or(old.description),
             time_zone: self.time_zone.unwrap_or(old.time_zone),
-            doors_at: changed_time("doors_at", self.doors_at, old.doors_at)?,
+            doors_at: self.doors_at.over("doors_at", old.doors_at)?,
             starts_at: at("starts_at", self.starts_at, old.starts_at)?,
             ends_at: at("ends_at", self.ends_at, old.ends_at)?,
             registration_open,
@@ -275,8 +280,8 @@ impl TypeInput {
             description: self.description.unwrap_or(old.description),
             quota: self.quota.unwrap_or(old.quota),
             max_uses: self.max_uses.unwrap_or(old.max_uses),
-            valid_from: changed_time("valid_from", self.valid_from, old.valid_from)?,
-            valid_until: changed_time("valid_until", self.valid_until, old.valid_until)?,
+            valid_from: self.valid_from.over("valid_from", old.valid_from)?,
+            valid_until: self.valid_until.over("valid_until", old.valid_until)?,
             gates,
         })
     }

@@ -15,39 +15,44 @@ pub(super) struct Problem {
     /// An address that names the kind of problem.
     r#type: String,
     /// The kind in a few words.
-    pub title: String,
+    title: &'static str,
     /// The HTTP status.
-    pub status: u16,
+    status: u16,
     /// This problem, for people.
-    pub detail: String,
+    detail: String,
     /// The kind's stable code.
-    pub code: String,
+    code: &'static str,
     /// Fields that cannot be taken.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub fields: Vec<ProblemField>,
+    fields: Vec<ProblemField>,
     /// Seconds after which to try again.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub retry_after_s: Option<u64>,
+    retry_after_s: Option<u32>,
 }
 
 /// A field that cannot be taken.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(super) struct ProblemField {
     /// Its name.
-    pub name: String,
+    name: String,
     /// Why, for the person who filled it in.
-    pub message: String,
+    message: String,
 }
 
 impl Problem {
     /// A problem of a kind.
-    pub(super) fn new(status: StatusCode, code: &str, title: &str, detail: String) -> Self {
+    pub(super) fn new(
+        status: StatusCode,
+        code: &'static str,
+        title: &'static str,
+        detail: String,
+    ) -> Self {
         Self {
             r#type: format!("https://admit.one/problems/{code}"),
-            title: title.to_owned(),
+            title,
             status: status.as_u16(),
             detail,
-            code: code.to_owned(),
+            code,
             fields: Vec::new(),
             retry_after_s: None,
         }
@@ -66,7 +71,7 @@ impl Problem {
 }
 
 /// Seconds after which a client should ask a busy store again.
-const BUSY_RETRY_S: u64 = 1;
+const BUSY_RETRY_S: u32 = 1;
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
@@ -115,9 +120,10 @@ impl From<Error> for Problem {
                 tracing::error!(%error, code, "request failed");
                 if status == S::SERVICE_UNAVAILABLE {
                     problem.retry_after_s = Some(BUSY_RETRY_S);
-                    problem.detail = "the server is busy; nothing is lost, try again".to_owned();
+                    "the server is busy; nothing is lost, try again"
+                        .clone_into(&mut problem.detail);
                 } else {
-                    problem.detail = "the fault was logged; nothing was changed".to_owned();
+                    "the fault was logged; nothing was changed".clone_into(&mut problem.detail);
                 }
             }
             _ => {}

@@ -31,7 +31,8 @@ pub(super) struct Ticket {
     /// The ticket number for people.
     number: String,
     event: TicketEvent,
-    ticket_type: TypeName,
+    #[serde(rename = "ticket_type")]
+    kind: TypeName,
     /// `issued`, `used`, `revoked` or `transferred`.
     status: String,
     uses: u32,
@@ -61,7 +62,8 @@ pub(super) struct TypeName {
 #[derive(Serialize, ToSchema)]
 pub(super) struct DeskTicket {
     number: String,
-    ticket_type: TypeName,
+    #[serde(rename = "ticket_type")]
+    kind: TypeName,
     status: String,
     uses: u32,
     max_uses: u8,
@@ -89,7 +91,8 @@ pub(super) struct DeskTicketDetail {
 /// A page of tickets.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Tickets {
-    tickets: Vec<DeskTicket>,
+    #[serde(rename = "tickets")]
+    page: Vec<DeskTicket>,
     /// Give it as `cursor` for the next page; null on the last.
     next_cursor: Option<String>,
     total: u64,
@@ -166,7 +169,7 @@ impl Ticket {
         Self {
             number: grant.ticket.to_string(),
             event: TicketEvent::of(&shown.event),
-            ticket_type: type_name(shown),
+            kind: type_name(shown),
             status: status(shown).to_owned(),
             uses: shown.ticket.history.uses,
             max_uses: grant.max_uses,
@@ -191,7 +194,7 @@ impl DeskTicket {
         };
         Self {
             number: shown.ticket.grant.ticket.to_string(),
-            ticket_type: type_name(shown),
+            kind: type_name(shown),
             status: status(shown).to_owned(),
             uses: shown.ticket.history.uses,
             max_uses: shown.ticket.grant.max_uses,
@@ -306,7 +309,7 @@ pub(super) async fn list(
         .map(|ticket| Ok(DeskTicket::of(&ticket::opened(&app, ticket)?)))
         .collect::<Result<_, Error>>()?;
     let next_cursor = page.next.map(|next| next.to_string());
-    Ok(Answer(Tickets { tickets, next_cursor, total: page.total }))
+    Ok(Answer(Tickets { page: tickets, next_cursor, total: page.total }))
 }
 
 #[utoipa::path(post, path = "/v1/desk/events/{event}/tickets", tag = "desk",
