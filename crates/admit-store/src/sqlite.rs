@@ -59,12 +59,15 @@ impl SqliteStore {
 
     /// Writes a consistent copy of the running database to `target`, which must not exist.
     pub async fn copy_to(&self, target: PathBuf) -> Result<()> {
-        self.readers
-            .read(move |connection| {
-                connection.execute("VACUUM INTO ?1", [target.to_string_lossy().as_ref()])?;
-                Ok(())
-            })
-            .await
+        let path = Arc::clone(&self.path);
+        let copy = move || -> Result<()> {
+            // A connection of its own: copying a large database takes a while.
+            let connection = connect(&path, Durability::Full)?;
+            connection.execute("VACUUM INTO ?1", [target.to_string_lossy().as_ref()])?;
+            Ok(())
+        };
+        let done = tokio::task::spawn_blocking(copy).await;
+        done.map_err(|error| StoreError::Unavailable(error.to_string()))?
     }
 
     /// Resolves when the disk failed in a way after which the process must end; never otherwise.

@@ -169,9 +169,11 @@ impl Live {
         since: Position,
         fresh: bool,
     ) -> Result<News> {
-        let count = self.count(store, event).await?;
+        self.count(store, event).await?;
+        self.catch_up(store, event, scans.last().map_or(0, |scan| scan.seq)).await?;
         let all = lock(&self.watched);
         let known = all.get(&event);
+        let count = known.map(|watched| watched.count.clone()).unwrap_or_default();
         // A restart begins the unread list anew: a desk that is ahead of it starts over.
         let newest = known.map_or(0, |watched| watched.unread_seq);
         let from = if since.unread > newest { 0 } else { since.unread };
@@ -181,6 +183,22 @@ impl Live {
         let position =
             Position { scan: scans.last().map_or(since.scan, |scan| scan.seq), unread: newest };
         Ok(News { count, scans, unread, position, fresh })
+    }
+
+    /// Counts up to position `seq` now: a desk that is sent a scan must see it in the counts, even
+    /// when the store's own message about it is still under way.
+    async fn catch_up(&self, store: &dyn Store, event: EventNo, seq: i64) -> Result<()> {
+        let counted = lock(&self.watched).get(&event).map_or(-1, |watched| watched.counted);
+        if counted < 0 || counted >= seq {
+            return Ok(());
+        }
+        let scans = store.scans_after(event, counted, RESUME_SCANS_MAX).await?;
+        if let Some(watched) = lock(&self.watched).get_mut(&event) {
+            for scan in &scans {
+                watched.apply(scan);
+            }
+        }
+        Ok(())
     }
 
     /// Counts an event from the store, then takes its place among the watched unless somebody else
@@ -220,6 +238,14 @@ impl Live {
 }
 
 impl Watched {
+    /// Counts a scan, unless the event is not counted yet or the scan is counted already.
+    fn apply(&mut self, scan: &ScanRecord) {
+        if self.counted >= 0 && scan.seq > self.counted {
+            self.count.apply(scan.scan.at, Some(scan.scan.gate), scan.outcome);
+            self.counted = scan.seq;
+        }
+    }
+
     /// An event that was not counted yet.
     fn unknown() -> Self {
         let (wake, _) = broadcast::channel(WAKES_MAX);
@@ -246,11 +272,7 @@ fn follow(watched: &Mutex<HashMap<EventNo, Watched>>, scans: &[ScanRecord]) {
     for scan in scans {
         let event = all.entry(scan.event).or_insert_with(Watched::unknown);
         event.newest = scan.seq;
-        // Not counted yet, or counted already by reading the store.
-        if event.counted >= 0 && scan.seq > event.counted {
-            event.count.apply(scan.scan.at, Some(scan.scan.gate), scan.outcome);
-            event.counted = scan.seq;
-        }
+        event.apply(scan);
         if !woken.contains(&scan.event) {
             woken.push(scan.event);
         }

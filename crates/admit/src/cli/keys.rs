@@ -2,11 +2,13 @@
 
 use admit_store::key::SigningKey;
 use clap::Subcommand;
+use data_encoding::BASE64URL_NOPAD;
 
 use super::{Data, say};
 use crate::App;
 use crate::data::{DataFolder, write_private};
 use crate::error::Result;
+use crate::event;
 use crate::secret;
 use crate::vault::{FernetKey, read_private};
 
@@ -16,6 +18,31 @@ pub(super) enum KeysCommand {
     Rotate(Data),
     /// Remove all keys but the first, once nothing is sealed under them
     Prune(Data),
+    /// Print an event's signing keys as CSV: number, algorithm, public key
+    Show(Show),
+}
+
+#[derive(clap::Args)]
+pub(super) struct Show {
+    #[command(flatten)]
+    data: Data,
+    /// The event's slug
+    #[arg(long)]
+    event: String,
+}
+
+impl Show {
+    async fn run(self) -> anyhow::Result<()> {
+        let (app, _) = self.data.open().await?;
+        let event = event::find(&app, &self.event)?.event.number;
+        say("number,algorithm,public_key")?;
+        for key in app.books.now().signers(event) {
+            let public = key.public_key.map(|bytes| BASE64URL_NOPAD.encode(&bytes));
+            let (number, algorithm) = (key.number.0, key.algorithm.name());
+            say(&format!("{number},{algorithm},{}", public.unwrap_or_default()))?;
+        }
+        Ok(())
+    }
 }
 
 /// Persons' keys that are wrapped anew before the next are read.
@@ -24,6 +51,7 @@ const BATCH: u32 = 500;
 impl KeysCommand {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         match self {
+            Self::Show(show) => show.run().await,
             Self::Rotate(data) => {
                 let folder = data.folder();
                 // An interrupted rotation has its new key in the file already.

@@ -1,0 +1,17 @@
+//! The service through its HTTP API, in one process.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail loudly"
+)]
+
+mod admission;
+mod app;
+mod bad_input;
+mod event;
+mod live;
+mod personal_data;
+mod registration;
+mod session;
+mod token;
