@@ -17,7 +17,7 @@ mod ticket;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
@@ -123,6 +123,7 @@ pub fn router(app: Arc<App>, options: Options) -> Router {
         .with_state(app)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(security_headers))
+        .layer(middleware::from_fn(log_request))
         .layer(CatchPanicLayer::new())
 }
 
@@ -133,6 +134,17 @@ pub fn help_router(help: help::Help) -> Router {
 }
 
 pub use help::Help;
+
+/// One line per request at debug level: the route as written above, never the address itself, for
+/// addresses hold ticket numbers.
+async fn log_request(request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let response = next.run(request).await;
+    let route = path.as_ref().map_or("none", MatchedPath::as_str);
+    tracing::debug!(%method, route, status = response.status().as_u16(), "request");
+    response
+}
 
 async fn security_headers(request: Request, next: Next) -> Response {
     let path = request.uri().path();

@@ -70,6 +70,30 @@ async fn a_token_cannot_choose_its_algorithm() {
     app.scan(&device, &code, 1).await.expect(StatusCode::OK);
 }
 
+/// `PyJWT` is an implementation of RFC 7519 that nobody here wrote.
+#[tokio::test]
+async fn another_implementation_verifies_our_jwt() {
+    let (app, code) = with_format("jwt-eddsa").await;
+    let device = app.device().await;
+    let setup = app.get(&device, "/v1/gate").await.expect(StatusCode::OK).json();
+    let public = setup["keys"][0]["public_key"].as_str().unwrap();
+    let script = "import base64,jwt,sys\n\
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey\n\
+        code,public=sys.argv[1:]\n\
+        key=Ed25519PublicKey.from_public_bytes(base64.urlsafe_b64decode(public+'='))\n\
+        print(jwt.decode(code,key,algorithms=['EdDSA'],options={'verify_exp':False})['jti'])";
+    let python = std::env::var("ADMIT_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let output = Command::new(python).args(["-c", script, &code, public]).output();
+    match output {
+        Ok(done) if done.status.success() => {
+            let number = String::from_utf8(done.stdout).unwrap();
+            app.scan(&device, number.trim(), 1).await.expect(StatusCode::OK);
+        }
+        // The full test run installs it; on its own, this test can only say that it could not look.
+        other => assert!(std::env::var_os("CI").is_none(), "PyJWT: {other:?}"),
+    }
+}
+
 #[tokio::test]
 async fn a_gate_is_given_no_secret_that_can_mint() {
     let (app, _) = with_format("jwt-hs256").await;
