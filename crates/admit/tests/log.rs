@@ -77,7 +77,7 @@ fn nothing_personal_and_no_secret_is_logged() {
     server.kill().unwrap();
     server.wait().unwrap();
     let log = log.join().unwrap();
-    assert!(log.lines().count() > 10, "it did log");
+    assert!(log.contains("/v1/gate/admissions"), "it did log");
     for secret in [
         "Zorblax",
         "zorblax@",
