@@ -75,11 +75,26 @@ pub struct News {
     pub fresh: bool,
 }
 
+/// A message that all desks of an event are sent as it is.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// Where a desk must stand for this to be the next message.
+    pub from: Position,
+    /// Where it then stands.
+    pub to: Position,
+    /// The message, written once for all.
+    pub text: Arc<str>,
+}
+
 /// The feed of all events.
 pub struct Live {
     watched: Arc<Mutex<HashMap<EventNo, Watched>>>,
+    frames: Mutex<HashMap<EventNo, broadcast::Sender<Frame>>>,
     clock: Clock,
 }
+
+/// Frames that a desk may be behind before it catches up from the store.
+const FRAMES_MAX: usize = 32;
 
 impl Live {
     /// Starts to follow what the store commits.
@@ -97,7 +112,7 @@ impl Live {
                 }
             }
         });
-        Self { watched, clock }
+        Self { watched, frames: Mutex::default(), clock }
     }
 
     /// Tells the desks of a code that was refused without a question to the store.
@@ -117,6 +132,30 @@ impl Live {
     pub async fn wake(&self, store: &dyn Store, event: EventNo) -> Result<broadcast::Receiver<()>> {
         self.count(store, event).await?;
         Ok(lock(&self.watched).entry(event).or_insert_with(Watched::unknown).wake.subscribe())
+    }
+
+    /// The frames of an event, and the sender for whoever subscribes first and must fill it.
+    pub fn frames(
+        &self,
+        event: EventNo,
+    ) -> (broadcast::Receiver<Frame>, Option<broadcast::Sender<Frame>>) {
+        let mut all = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = all.get(&event) {
+            return (sender.subscribe(), None);
+        }
+        let (sender, receiver) = broadcast::channel(FRAMES_MAX);
+        all.insert(event, sender.clone());
+        (receiver, Some(sender))
+    }
+
+    /// Whether nobody receives an event's frames; then they are no longer filled.
+    pub fn end_frames(&self, event: EventNo) -> bool {
+        let mut all = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
+        let unheard = all.get(&event).is_none_or(|sender| sender.receiver_count() == 0);
+        if unheard {
+            all.remove(&event);
+        }
+        unheard
     }
 
     /// Makes every desk look again, for instance whether its session still stands.

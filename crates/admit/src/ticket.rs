@@ -18,8 +18,8 @@ use crate::qr::{self, Level, Symbol};
 use crate::registration::{self, Holder};
 
 const ACCESS_PREFIX: &str = "adm1_ticket_";
-/// The colour of the printed ticket's band: the product's ink blue.
-const ACCENT: [u8; 3] = [0x1B, 0x3A, 0x6B];
+/// The colour of the printed ticket's band: the accent of the pages.
+const ACCENT: [u8; 3] = [0x6A, 0x22, 0x57];
 
 /// The holder's credential for one ticket: lets them see and print it. It names the ticket and
 /// proves itself, so that a wrong one costs no query.

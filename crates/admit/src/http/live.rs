@@ -22,14 +22,17 @@ use super::extract::{At, Desk, event_at};
 use super::problem::Problem;
 use crate::book::Book;
 use crate::error::Error;
-use crate::live::{News, Position, Unread};
+use crate::live::{Frame, News, Position, Unread};
 use crate::session::Staff;
 use crate::{App, clock};
 
 /// Shortest time between two messages to one desk: news in between is sent together.
 const MESSAGE_EVERY: Duration = Duration::from_millis(200);
-/// How often a silent line shows that it is alive, and the desk's rates are brought up to date.
-const SILENCE_MAX: Duration = Duration::from_secs(10);
+/// Longest silence: rates change by time alone, and sessions end.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
+
+/// How often a desk's session is asked for: a stream ends within this time after signing out.
+const ASK_SESSION_EVERY: Duration = Duration::from_secs(1);
 
 /// The counts of an event.
 #[derive(Serialize, ToSchema)]
@@ -201,16 +204,49 @@ pub(super) async fn live(
     let event = event_at(&app, &slug)?.event.number;
     let since =
         headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(read_position);
-    let wake = app.live.wake(app.store.as_ref(), event).await?;
+    let (frames, unfilled) = app.live.frames(event);
+    if let Some(sender) = unfilled {
+        let app = Arc::clone(&app);
+        tokio::spawn(async move {
+            if let Err(error) = fill(&app, event, &sender).await {
+                tracing::warn!(%error, "the frames of an event ended");
+            }
+        });
+    }
     let (sender, receiver) = mpsc::channel(2);
     tokio::spawn(async move {
-        let watcher = Watcher { app, event, staff, sender };
-        if let Err(error) = watcher.run(wake, since).await {
+        let desk = Watcher { app, event, staff, sender };
+        if let Err(error) = desk.run(frames, since).await {
             tracing::warn!(%error, "a live feed ended");
         }
     });
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
     Ok(Sse::new(ReceiverStream::new(receiver)).keep_alive(keep_alive))
+}
+
+/// Writes the frames of an event for as long as a desk receives them: once for all desks, so that a
+/// hundred of them cost little more than one.
+async fn fill(app: &App, event: EventNo, sender: &broadcast::Sender<Frame>) -> Result<(), Error> {
+    let mut wake = app.live.wake(app.store.as_ref(), event).await?;
+    let mut from = app.live.news(app.store.as_ref(), event, None).await?.position;
+    while !app.live.end_frames(event) {
+        tokio::select! {
+            // However many wake-ups were missed, what matters is that there is news.
+            _ = wake.recv() => {}
+            () = tokio::time::sleep(SILENCE_MAX) => {}
+        }
+        let news = app.live.news(app.store.as_ref(), event, Some(from)).await?;
+        let to = news.position;
+        // After a rush that is too long for one message every desk catches up by itself.
+        if !news.fresh {
+            let text = feed(app, event, &news).await?.into();
+            // Nobody receiving is found out above.
+            let _ = sender.send(Frame { from, to, text });
+        }
+        from = to;
+        tokio::time::sleep(MESSAGE_EVERY).await;
+    }
+    Ok(())
 }
 
 /// One desk that watches.
@@ -224,49 +260,75 @@ struct Watcher {
 impl Watcher {
     async fn run(
         &self,
-        mut wake: broadcast::Receiver<()>,
-        mut since: Option<Position>,
+        mut frames: broadcast::Receiver<Frame>,
+        since: Option<Position>,
     ) -> Result<(), Error> {
+        let mut position = self.catch_up(since).await?;
+        let mut asked = tokio::time::Instant::now();
         loop {
-            if !self.still_signed_in().await? {
-                return Ok(());
-            }
-            let news = self.app.live.news(self.app.store.as_ref(), self.event, since).await?;
-            since = Some(news.position);
-            if self.sender.send(Ok(self.message(&news).await?)).await.is_err() {
-                return Ok(());
-            }
-            tokio::time::sleep(MESSAGE_EVERY).await;
-            tokio::select! {
-                // However many wake-ups were missed, what matters is that there is news.
-                _ = wake.recv() => {}
-                () = tokio::time::sleep(SILENCE_MAX) => {}
+            let frame = tokio::select! {
+                frame = frames.recv() => frame,
                 () = self.sender.closed() => return Ok(()),
+            };
+            if asked.elapsed() >= ASK_SESSION_EVERY {
+                asked = tokio::time::Instant::now();
+                if !self.still_signed_in().await? {
+                    return Ok(());
+                }
             }
+            position = match frame {
+                Ok(frame) if frame.from == position => {
+                    self.send("scans", frame.to, &frame.text).await?;
+                    frame.to
+                }
+                // It was in what this desk caught up with.
+                Ok(frame)
+                    if frame.to.scan <= position.scan && frame.to.unread <= position.unread =>
+                {
+                    position
+                }
+                Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {
+                    self.catch_up(Some(position)).await?
+                }
+                Err(broadcast::error::RecvError::Closed) => return Ok(()),
+            };
         }
+    }
+
+    /// Sends what happened after a position, or a fresh picture; where the desk then stands.
+    async fn catch_up(&self, since: Option<Position>) -> Result<Position, Error> {
+        let news = self.app.live.news(self.app.store.as_ref(), self.event, since).await?;
+        let name = if news.fresh { "snapshot" } else { "scans" };
+        let text = feed(&self.app, self.event, &news).await?;
+        self.send(name, news.position, &text).await?;
+        Ok(news.position)
+    }
+
+    async fn send(&self, name: &str, to: Position, text: &str) -> Result<(), Error> {
+        let id = format!("{}.{}", to.scan, to.unread);
+        let message = Message::default().event(name).id(id).data(text);
+        // A desk that went away is noticed by whoever sends next.
+        let _ = self.sender.send(Ok(message)).await;
+        Ok(())
     }
 
     async fn still_signed_in(&self) -> Result<bool, Error> {
         let Some(session) = &self.staff.session else { return Ok(true) };
         Ok(self.app.store.session(session.secret, self.app.now()).await?.is_some())
     }
+}
 
-    async fn message(&self, news: &News) -> Result<Message, Error> {
-        let book = self.app.books.now();
-        let mut scans: Vec<Scan> = news.scans.iter().map(|scan| Scan::of(&book, scan)).collect();
-        scans.extend(news.unread.iter().map(|unread| Scan::of_unread(&book, self.event, unread)));
-        scans.sort_by(|a, b| a.at.cmp(&b.at));
-        if news.fresh {
-            scans.reverse();
-        }
-        let stats = Stats::of(&self.app, self.event, &news.count).await?;
-        let name = if news.fresh { "snapshot" } else { "scans" };
-        Message::default()
-            .event(name)
-            .id(format!("{}.{}", news.position.scan, news.position.unread))
-            .json_data(Feed { stats, scans })
-            .map_err(Error::internal)
+/// The JSON of a message.
+async fn feed(app: &App, event: EventNo, news: &News) -> Result<String, Error> {
+    let book = app.books.now();
+    let mut scans: Vec<Scan> = news.scans.iter().map(|scan| Scan::of(&book, scan)).collect();
+    scans.extend(news.unread.iter().map(|unread| Scan::of_unread(&book, event, unread)));
+    scans.sort_by(|a, b| a.at.cmp(&b.at));
+    if news.fresh {
+        scans.reverse();
     }
+    let stats = Stats::of(app, event, &news.count).await?;
+    serde_json::to_string(&Feed { stats, scans }).map_err(Error::internal)
 }
 
 fn read_position(id: &str) -> Option<Position> {
