@@ -57,7 +57,8 @@ pub enum Recorded {
     New(ScanRecord),
     /// Decided before: the same device asked with the same id, and gets the same answer.
     Repeated(ScanRecord),
-    /// The device used this id for another ticket before. Nothing was written.
+    /// The device used this id for another ticket before, or took the entry back. Nothing was
+    /// written.
     IdReused,
 }
 

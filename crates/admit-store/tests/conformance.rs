@@ -236,6 +236,17 @@ fn an_undone_entry_is_recorded_and_can_be_made_again() {
 }
 
 #[test]
+fn a_late_copy_of_an_undone_scan_admits_nobody() {
+    check(|s| async move {
+        let ticket = issue(&s, new_ticket(s.event, 1)).await;
+        admit(&s, &ticket, scan(1, 1)).await;
+        s.store.undo(s.event, DeviceNo(1), ScanId([1; 16]), NOW).await.unwrap();
+        let late = s.store.admit(verified(&ticket), scan(1, 1)).await.unwrap();
+        assert_eq!(late, Recorded::IdReused);
+    });
+}
+
+#[test]
 fn the_last_places_are_given_out_exactly() {
     check(|s| async move {
         let mut tasks = tokio::task::JoinSet::new();

@@ -98,17 +98,21 @@ impl Book {
 /// The books, replaced as a whole.
 pub struct Books {
     current: RwLock<Arc<Book>>,
+    /// One reading at a time: of two at once the older could finish last, and bring a device back
+    /// that the newer had seen removed.
+    reading: tokio::sync::Mutex<()>,
 }
 
 impl Books {
     /// Reads the books for the first time.
     pub async fn read(store: &dyn Store, vault: &Vault) -> Result<Self> {
         let book = read(store, vault).await?;
-        Ok(Self { current: RwLock::new(Arc::new(book)) })
+        Ok(Self { current: RwLock::new(Arc::new(book)), reading: tokio::sync::Mutex::default() })
     }
 
     /// Reads them again.
     pub async fn refresh(&self, store: &dyn Store, vault: &Vault) -> Result<()> {
+        let _reading = self.reading.lock().await;
         let book = Arc::new(read(store, vault).await?);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = book;
         Ok(())

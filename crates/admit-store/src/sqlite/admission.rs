@@ -39,7 +39,9 @@ impl Batch {
     ) -> Result<Recorded> {
         let event = ticket.grant().event;
         if let Some(record) = scan_by_name(tx, event, scan.device, scan.id, false)? {
-            return Ok(if record.ticket == ticket.grant().ticket {
+            // A late copy of a scan that was undone must not open the gate again.
+            let undone = scan_by_name(tx, event, scan.device, scan.id, true)?.is_some();
+            return Ok(if record.ticket == ticket.grant().ticket && !undone {
                 Recorded::Repeated(record)
             } else {
                 Recorded::IdReused

@@ -230,7 +230,8 @@ async fn broken(store: &SqliteStore) -> String {
 
 /// Looks for changes by other processes (the command line), and forgets idle limits.
 async fn look_after(app: Arc<App>) {
-    let mut seen = app.store.outside_version().await.unwrap_or_default();
+    // No version yet: the first look reads the books once more, for changes during the start.
+    let mut seen = i64::MIN;
     let mut look = tokio::time::interval(LOOK_EVERY);
     let mut forget = tokio::time::interval(FORGET_EVERY);
     loop {
