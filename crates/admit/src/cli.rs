@@ -1,5 +1,6 @@
 //! The command line. Commands work on the data folder; the server may be running meanwhile.
 
+mod ca;
 mod device;
 mod event;
 mod init;
@@ -64,6 +65,8 @@ enum Command {
     Backup(init::Backup),
     /// Restore a backup into a new data folder
     Restore(init::Restore),
+    /// Print the fingerprint of the local certificate authority, to compare on phones
+    Ca(ca::Ca),
     /// Print the OpenAPI description of the HTTP API
     Openapi,
 }
@@ -121,6 +124,7 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Keys(command) => command.run().await?,
         Command::Backup(backup) => backup.run().await?,
         Command::Restore(restore) => restore.run()?,
+        Command::Ca(ca) => ca.run()?,
         Command::Openapi => say(&crate::http::openapi().to_pretty_json()?)?,
     }
     Ok(ExitCode::SUCCESS)

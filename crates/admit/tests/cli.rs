@@ -40,6 +40,7 @@ fn every_command_has_help() {
         "keys",
         "backup",
         "restore",
+        "ca",
         "openapi",
     ] {
         assert!(help.contains(command), "{command}");

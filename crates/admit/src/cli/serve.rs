@@ -12,7 +12,7 @@ use axum::Router;
 use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
-use tokio::net::TcpListener;
+use hyper_util::rt::TokioTimer;
 
 use super::{Data, say};
 use crate::http::{self, Help, Options};
@@ -26,6 +26,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 /// How often the certificate is looked at.
 const RENEW_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
+/// How long a client has to send the head of a request.
+const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 /// How long open requests have to finish when the server stops.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 
@@ -174,11 +176,11 @@ impl Serve {
         let acceptor = RustlsAcceptor::new(config.clone()).acceptor(NoDelayAcceptor::new());
         let handle = Handle::new();
         tokio::spawn(stop_gracefully(handle.clone()));
-        let secure = axum_server::from_tcp(https)?
+        let secure = patient(axum_server::from_tcp(https)?)
             .acceptor(acceptor)
             .handle(handle.clone())
             .serve(router.into_make_service_with_connect_info::<SocketAddr>());
-        let helping = axum_server::from_tcp(http)?
+        let helping = patient(axum_server::from_tcp(http)?)
             .handle(handle)
             .serve(http::help_router(help).into_make_service());
         let (secure, helping, ()) = tokio::join!(secure, helping, async {
@@ -204,17 +206,22 @@ impl Serve {
 
 async fn serve_plain(router: Router, address: SocketAddr) -> anyhow::Result<()> {
     let listener = bind(address)?;
-    let listener = TcpListener::from_std(listener)?;
     announce(&serde_json::json!({ "ready": true, "plain": listener.local_addr()?.port() }))?;
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
-        // Small answers must not wait for company.
-        let _ = stream.set_nodelay(true);
-    });
-    tokio::select! {
-        result = axum::serve(listener, service) => Ok(result?),
-        () = stopped() => Ok(()),
-    }
+    let handle = Handle::new();
+    tokio::spawn(stop_gracefully(handle.clone()));
+    Ok(patient(axum_server::from_tcp(listener)?)
+        .acceptor(NoDelayAcceptor::new())
+        .handle(handle)
+        .serve(router.into_make_service_with_connect_info::<SocketAddr>())
+        .await?)
+}
+
+/// Sets how long a client may take to say what it wants: slow ones must not hold connections.
+fn patient(mut server: axum_server::Server<SocketAddr>) -> axum_server::Server<SocketAddr> {
+    let builder = server.http_builder();
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(HEADERS_WITHIN);
+    server
 }
 
 fn bind(address: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
