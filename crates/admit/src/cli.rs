@@ -125,7 +125,7 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Backup(backup) => backup.run().await?,
         Command::Restore(restore) => restore.run()?,
         Command::Ca(ca) => ca.run()?,
-        Command::Openapi => say(&crate::http::openapi().to_pretty_json()?)?,
+        Command::Openapi => say(&serde_json::to_string_pretty(&crate::http::openapi())?)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::routing::{MethodRouter, get};
 use serde::Serialize;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::problem::Problem;
@@ -42,4 +43,35 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Answer<Health>,
 /// `GET /v1/openapi.json`.
 pub(super) fn description(text: Arc<str>) -> MethodRouter<Arc<App>> {
     get(async move || ([(header::CONTENT_TYPE, "application/json")], text.to_string()))
+}
+
+/// Says of every operation that whatever else it answers is a problem document, so that it need not
+/// be said of each by hand.
+pub(super) fn with_problems(mut description: Value) -> Value {
+    let problem = json!({ "$ref": "#/components/schemas/Problem" });
+    let other = json!({
+        "description": "Why there is no answer",
+        "content": { "application/problem+json": { "schema": problem } },
+    });
+    let paths = description.get_mut("paths").and_then(Value::as_object_mut);
+    for operation in paths.into_iter().flatten().flat_map(|(_, path)| path.as_object_mut()) {
+        for (_, operation) in operation {
+            let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
+            let Some(responses) = responses else { continue };
+            for (_, response) in responses.iter_mut() {
+                let told = response.get("description").and_then(Value::as_str).map(str::to_owned);
+                if response.pointer("/content/application~1json/schema") == Some(&problem) {
+                    response.clone_from(&other);
+                } else {
+                    response["description"] = json!("Done");
+                }
+                // OpenAPI demands a description; what was written by hand comes first.
+                if let Some(told) = told.filter(|told| !told.is_empty()) {
+                    response["description"] = json!(told);
+                }
+            }
+            responses.insert("default".to_owned(), other.clone());
+        }
+    }
+    description
 }
