@@ -54,7 +54,7 @@ pub(super) fn with_problems(mut description: Value) -> Value {
         "content": { "application/problem+json": { "schema": problem } },
     });
     let paths = description.get_mut("paths").and_then(Value::as_object_mut);
-    for operation in paths.into_iter().flatten().flat_map(|(_, path)| path.as_object_mut()) {
+    for operation in paths.into_iter().flatten().filter_map(|(_, path)| path.as_object_mut()) {
         for (_, operation) in operation {
             let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
             let Some(responses) = responses else { continue };

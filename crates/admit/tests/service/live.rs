@@ -26,7 +26,7 @@ async fn messages(
     let mut text = String::new();
     while text.matches("\n\n").count() < count {
         let frame = body.frame().await.unwrap().unwrap();
-        text.push_str(&String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap());
+        text.push_str(std::str::from_utf8(&frame.into_data().unwrap()).unwrap());
     }
     text.split("\n\n").filter(|block| !block.trim().is_empty()).map(message).collect()
 }

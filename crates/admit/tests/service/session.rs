@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{StatusCode, header};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::app::{PASSWORD, TestApp, Who, request};
 use admit_store::account::Role;
@@ -162,6 +162,6 @@ async fn a_program_uses_an_api_key_in_the_place_of_a_session() {
     let key = admit::session::new_api_key(&app.app, "box office", Role::Viewer).await.unwrap();
     let program = Who::Bearer(key);
     app.get(&program, "/v1/desk/events").await.expect(StatusCode::OK);
-    let denied = app.post(&program, "/v1/desk/events", Value::Object(Default::default())).await;
+    let denied = app.post(&program, "/v1/desk/events", json!({})).await;
     denied.expect(StatusCode::FORBIDDEN);
 }
