@@ -1,0 +1,185 @@
+// The ticket types of an event: how many, how many entries, when and where they hold.
+import { useState } from 'preact/hooks'
+import { addTicketType, changeTicketType } from '../lib/api/desk.ts'
+import type { DeskEvent, TicketType, TicketTypeInput } from '../lib/api/types.ts'
+import { momentOf, wallClock } from '../lib/time/wall-clock.ts'
+import { momentIn } from '../lib/time/zone.ts'
+import { Field } from '../lib/ui/field.tsx'
+import { Modal } from '../lib/ui/modal.tsx'
+import { FormStatus } from './form-status.tsx'
+import { mayWrite } from './session.ts'
+import { plural, t } from './texts.ts'
+import { InvalidForm, textOf, useForm } from './use-form.ts'
+
+type TicketTypeListProps = { event: DeskEvent; onChanged: () => Promise<void> }
+
+export function TicketTypeList({ event, onChanged }: TicketTypeListProps) {
+  const [editing, setEditing] = useState<TicketType | 'new' | null>(null)
+  return (
+    <section class="card stack">
+      <div class="row apart">
+        <h2>{t('ticket_types')}</h2>
+        {mayWrite.value && (
+          <button class="button quiet tight" type="button" onClick={() => setEditing('new')}>
+            {t('add_type')}
+          </button>
+        )}
+      </div>
+      {event.ticket_types.length === 0 && <p class="soft">{t('ticket_types_none')}</p>}
+      <ul class="plain lines">
+        {event.ticket_types.map(type => (
+          <li key={type.number} class="row apart">
+            <span class="line-text">
+              <strong dir="auto">{type.name}</strong>
+              <span class="soft small">{describe(type, event)}</span>
+            </span>
+            {mayWrite.value && (
+              <button
+                class="button quiet tight"
+                type="button"
+                aria-label={t('edit_type', { name: type.name })}
+                onClick={() => setEditing(type)}
+              >
+                {t('edit')}
+              </button>
+            )}
+          </li>
+        ))}
+      </ul>
+      {editing && (
+        <Modal
+          title={editing === 'new' ? t('add_type') : t('edit_type', { name: editing.name })}
+          onClose={() => setEditing(null)}
+        >
+          {close => (
+            <TicketTypeForm
+              event={event}
+              type={editing === 'new' ? null : editing}
+              onCancel={close}
+              onSaved={async () => {
+                await onChanged()
+                close()
+              }}
+            />
+          )}
+        </Modal>
+      )}
+    </section>
+  )
+}
+
+function describe(type: TicketType, event: DeskEvent): string {
+  const zone = event.time_zone
+  const gates = event.gates.filter(gate => type.gates.includes(gate.number)).map(gate => gate.name)
+  return [
+    t('issued_count', { issued: type.issued, quota: type.quota }),
+    type.max_uses === 0
+      ? t('uses_unlimited')
+      : type.max_uses === 1
+        ? t('uses_one')
+        : plural('uses_many', type.max_uses),
+    type.valid_from && `${t('valid_from')} ${momentIn(zone, type.valid_from)}`,
+    type.valid_until && `${t('valid_until')} ${momentIn(zone, type.valid_until)}`,
+    `${t('gates_allowed')} ${gates.length > 0 ? gates.join(', ') : t('gates_any')}`,
+  ]
+    .filter(Boolean)
+    .join(' · ')
+}
+
+function readType(data: FormData, event: DeskEvent): TicketTypeInput {
+  const fields: Record<string, string> = {}
+  const whole = (name: string, min: number, max: number) => {
+    const text = textOf(data, name)
+    const value = Number(text)
+    if (!/^\d+$/.test(text) || value < min || value > max) fields[name] = t('bad_number', { min, max })
+    return value
+  }
+  const name = textOf(data, 'name')
+  if (!name) fields.name = t('missing')
+  const input: TicketTypeInput = {
+    name,
+    description: textOf(data, 'description'),
+    quota: whole('quota', 0, 1_000_000),
+    max_uses: whole('max_uses', 0, 255),
+    valid_from: momentOf(event.time_zone, textOf(data, 'valid_from')),
+    valid_until: momentOf(event.time_zone, textOf(data, 'valid_until')),
+    gates: data.getAll('gates').map(Number),
+  }
+  if (Object.keys(fields).length > 0) throw new InvalidForm(fields)
+  return input
+}
+
+type TicketTypeFormProps = {
+  event: DeskEvent
+  type: TicketType | null
+  onCancel: () => void
+  onSaved: () => Promise<void>
+}
+
+function TicketTypeForm({ event, type, onCancel, onSaved }: TicketTypeFormProps) {
+  const { busy, errors, props } = useForm(async data => {
+    const input = readType(data, event)
+    await (type ? changeTicketType(event.slug, type.number, input) : addTicketType(event.slug, input))
+    await onSaved()
+  })
+  const error = errors.fields
+  const local = (at: string | null | undefined) => (at ? wallClock(event.time_zone, at) : '')
+  return (
+    <form class="stack" {...props}>
+      <FormStatus errors={errors} saved={false} />
+      <Field name="name" label={t('name')} error={error.name}>
+        {control => (
+          <input {...control} type="text" dir="auto" maxLength={100} defaultValue={type?.name ?? ''} />
+        )}
+      </Field>
+      <Field name="description" label={t('description')} optional={t('optional')} error={error.description}>
+        {control => (
+          <input {...control} type="text" dir="auto" maxLength={500} defaultValue={type?.description ?? ''} />
+        )}
+      </Field>
+      <div class="halves">
+        <Field name="quota" label={t('quota')} hint={t('quota_hint')} error={error.quota}>
+          {control => (
+            <input {...control} type="text" inputMode="numeric" defaultValue={type?.quota ?? 100} />
+          )}
+        </Field>
+        <Field name="max_uses" label={t('max_uses')} hint={t('max_uses_hint')} error={error.max_uses}>
+          {control => (
+            <input {...control} type="text" inputMode="numeric" defaultValue={type?.max_uses ?? 1} />
+          )}
+        </Field>
+        <Field name="valid_from" label={t('valid_from')} optional={t('optional')} error={error.valid_from}>
+          {control => <input {...control} type="datetime-local" defaultValue={local(type?.valid_from)} />}
+        </Field>
+        <Field name="valid_until" label={t('valid_until')} optional={t('optional')} error={error.valid_until}>
+          {control => <input {...control} type="datetime-local" defaultValue={local(type?.valid_until)} />}
+        </Field>
+      </div>
+      {event.gates.length > 0 && (
+        <fieldset class="field">
+          <legend>{t('gates_allowed')}</legend>
+          {event.gates.map(gate => (
+            <label key={gate.number} class="check">
+              <input
+                type="checkbox"
+                name="gates"
+                value={gate.number}
+                defaultChecked={type?.gates.includes(gate.number) ?? false}
+              />
+              <span dir="auto">{gate.name}</span>
+            </label>
+          ))}
+          <span class="hint">{t('gates_allowed_hint')}</span>
+        </fieldset>
+      )}
+      <div class="row">
+        <button class="button" type="submit" disabled={busy}>
+          {busy ? t('saving') : t('save')}
+        </button>
+        <button class="button quiet" type="button" onClick={onCancel}>
+          {t('cancel')}
+        </button>
+      </div>
+    </form>
+  )
+}

@@ -1,0 +1,85 @@
+// Feeds camera frames to the decoding worker, one at a time, and hands over what it reads.
+import wasmUrl from 'zxing-wasm/reader/zxing_reader.wasm?url'
+import { trustedUrl } from '../lib/pwa/trusted-url.ts'
+import type { FromWorker, ToWorker } from './decode-worker.ts'
+import workerUrl from './decode-worker.ts?worker&url'
+
+const FRAME_PAUSE_MS = 40
+const STALLED_MS = 4_000
+
+export type DecoderEvents = { read: (code: string) => void; broken: () => void }
+
+export function startDecoder(video: HTMLVideoElement, events: DecoderEvents): () => void {
+  let stopped = false
+  let thorough = false
+  let sentAt = 0
+  let worker = startWorker()
+
+  function startWorker(): Worker {
+    const made = new Worker(trustedUrl(workerUrl), { type: 'module', name: 'decoder' })
+    made.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+      sentAt = 0
+      if (data.kind === 'broken') return events.broken()
+      if (data.kind === 'read' && data.text !== null && !stopped) events.read(data.text)
+      setTimeout(next, FRAME_PAUSE_MS)
+    }
+    made.onerror = () => events.broken()
+    made.postMessage({ kind: 'start', wasmUrl: new URL(wasmUrl, location.href).href } satisfies ToWorker)
+    return made
+  }
+
+  async function next(): Promise<void> {
+    if (stopped || sentAt > 0) return
+    if (document.visibilityState !== 'visible' || video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) {
+      setTimeout(next, 250)
+      return
+    }
+    sentAt = performance.now()
+    thorough = !thorough
+    try {
+      const frame = await grab(video, thorough)
+      worker.postMessage(
+        { kind: 'frame', frame, thorough } satisfies ToWorker,
+        frame instanceof ImageData ? [] : [frame],
+      )
+    } catch {
+      sentAt = 0
+      setTimeout(next, 250)
+    }
+  }
+
+  // A worker that went silent (a phone out of memory) is replaced; the scanner must not just stand still.
+  const watchdog = setInterval(() => {
+    if (sentAt === 0 || performance.now() - sentAt < STALLED_MS || document.visibilityState !== 'visible')
+      return
+    worker.terminate()
+    sentAt = 0
+    worker = startWorker()
+  }, 1_000)
+
+  return () => {
+    stopped = true
+    clearInterval(watchdog)
+    worker.terminate()
+  }
+}
+
+let canvas: HTMLCanvasElement | null = null
+
+async function grab(video: HTMLVideoElement, full: boolean): Promise<ImageBitmap | ImageData> {
+  const scale = full ? 1 : 0.5
+  const width = Math.round(video.videoWidth * scale)
+  const height = Math.round(video.videoHeight * scale)
+  if ('OffscreenCanvas' in globalThis) {
+    return full
+      ? createImageBitmap(video)
+      : createImageBitmap(video, { resizeWidth: width, resizeHeight: height, resizeQuality: 'low' })
+  }
+  canvas ??= document.createElement('canvas')
+  canvas.width = width
+  canvas.height = height
+  const context = canvas.getContext('2d', { willReadFrequently: true })
+  if (!context) throw new Error('no canvas')
+  context.drawImage(video, 0, 0, width, height)
+  return context.getImageData(0, 0, width, height)
+}

@@ -1,0 +1,106 @@
+// @vitest-environment happy-dom
+// The panel shows verdicts in the live region, and everything in them as text.
+import { render } from 'preact'
+import { act } from 'preact/test-utils'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import type { Verdict } from '../lib/api/types.ts'
+import type { Scan, ScanState } from './admission.ts'
+import { shown } from './station.ts'
+import { VerdictPanel } from './verdict-panel.tsx'
+
+const verdict = (part: Partial<Verdict>): Verdict => ({
+  verdict: 'admit',
+  reason: null,
+  message: 'Welcome.',
+  scan_id: 'x',
+  ticket: { number: '4F7K-92MM-QX', type_number: 1, type_name: 'Standard' },
+  name: null,
+  use: 1,
+  max_uses: 1,
+  uses_remaining: 0,
+  first_admitted_at: null,
+  first_gate_name: null,
+  at: '2026-11-21T18:00:00Z',
+  repeated: false,
+  undo_until: null,
+  ...part,
+})
+const scan = (state: ScanState): Scan => ({
+  scanId: 'x',
+  code: '',
+  gate: 1,
+  at: '2026-11-21T18:00:00Z',
+  state,
+  resumed: false,
+})
+const answered = (part: Partial<Verdict>) => scan({ kind: 'answered', verdict: verdict(part), before: null })
+
+let root: HTMLElement
+const draw = (value: Scan | null) =>
+  act(() => {
+    shown.value = value
+    render(<VerdictPanel />, root)
+  })
+const alert = () => root.querySelector('[role=alert]')?.textContent ?? ''
+
+beforeEach(() => {
+  root = document.body.appendChild(document.createElement('div'))
+})
+afterEach(() => {
+  render(null, root)
+  root.remove()
+})
+
+it('says nothing in the live region before an answer', () => {
+  draw(null)
+  expect(alert()).toBe('')
+  draw(scan({ kind: 'asking' }))
+  expect(alert()).toBe('')
+  expect(root.querySelector('.verdict')?.className).not.toContain('admit')
+})
+
+it('says ADMIT only for an answer that admits', () => {
+  draw(answered({}))
+  expect(alert()).toContain('Admit')
+  expect(root.querySelector('.verdict')?.getAttribute('data-tone')).toBe('admit')
+  draw(scan({ kind: 'no_answer', tries: 3 }))
+  expect(alert()).toContain('No connection')
+  expect(root.querySelector('.verdict')?.getAttribute('data-tone')).toBe('wait')
+})
+
+it('puts the reason before who, when and where', () => {
+  draw(
+    answered({
+      verdict: 'refuse',
+      reason: 'already_used',
+      message: 'This ticket has already been used to enter.',
+      first_admitted_at: '2026-11-21T17:42:10Z',
+      first_gate_name: 'North gate',
+      name: 'Amina Diallo',
+    }),
+  )
+  expect(alert()).toMatch(
+    /Already used.*already been used.*First used 17:42:10 at North gate.*Amina Diallo.*4F7K-92MM-QX/,
+  )
+})
+
+it('shows what a ticket says as text, never as a page', () => {
+  draw(
+    answered({
+      name: '<img src=x onerror=alert(1)>',
+      message: '<script>alert(1)</script>',
+      verdict: 'refuse',
+      reason: 'new_reason',
+    }),
+  )
+  expect(root.querySelector('img, script, a')).toBeNull()
+  expect(alert()).toContain('<img src=x onerror=alert(1)>')
+  expect(alert()).toContain('new reason')
+})
+
+it('counts the entries of a ticket for several', () => {
+  draw(answered({ use: 2, max_uses: 4, uses_remaining: 2 }))
+  expect(alert()).toContain('Entry 2 of 4, 2 entries left')
+  draw(answered({ use: 9, max_uses: 0, uses_remaining: null }))
+  expect(alert()).toContain('Entry 9')
+})

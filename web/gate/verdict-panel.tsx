@@ -1,0 +1,58 @@
+// The big panel. Only an answer of a verifier puts a verdict here.
+
+import { preciseTimeIn } from '../lib/time/zone.ts'
+import { cameraOn } from './camera-choice.ts'
+import { VerdictShape } from './shapes.tsx'
+import { recents, shown, zone } from './station.ts'
+import { t } from './texts.ts'
+import { type Face, faceOf } from './verdict-face.ts'
+
+function readyFace(): Face {
+  const last = recents.value[0]
+  const lines = [cameraOn.value ? t('ready_hint') : t('ready_no_camera')]
+  if (last) lines.push(t('last', { word: last.word, at: preciseTimeIn(zone.value, last.at) }))
+  return { tone: 'ready', word: t('ready'), lines, name: null, ticket: null }
+}
+
+export function VerdictPanel() {
+  const scan = shown.value
+  const face = scan ? faceOf(scan, zone.value) : readyFace()
+  const isVerdict = scan !== null && face.tone !== 'asking'
+  return (
+    <section class={`verdict ${face.tone}`} data-tone={face.tone} data-scan={scan?.scanId ?? ''}>
+      <VerdictShape tone={face.tone} />
+      {/* One live region that stays: a new one for each verdict would be missed by some readers. */}
+      <div class="verdict-text" role="alert" aria-atomic="true">
+        {isVerdict && <VerdictText key={scan.scanId} face={face} />}
+      </div>
+      {!isVerdict && (
+        <div class="verdict-text">
+          <VerdictText face={face} />
+        </div>
+      )}
+    </section>
+  )
+}
+
+function VerdictText({ face }: { face: Face }) {
+  const [reason, ...more] = face.lines
+  return (
+    <>
+      <strong class="word">{face.word}</strong>
+      {reason && <p class="reason">{reason}</p>}
+      {more.map(line => (
+        <p key={line}>{line}</p>
+      ))}
+      {face.name && (
+        <p class="who" dir="auto">
+          {face.name}
+        </p>
+      )}
+      {face.ticket && (
+        <p class="which" dir="auto">
+          {face.ticket}
+        </p>
+      )}
+    </>
+  )
+}

@@ -1,0 +1,80 @@
+// The shapes of the API's bodies: the generated schema, with the closed word lists that OpenAPI has as plain strings.
+import type { components } from './schema.ts'
+
+type Schemas = components['schemas']
+
+/** In answers the server writes every field, null where there is nothing; the schema calls those fields optional. */
+type Filled<T> = T extends readonly (infer Item)[]
+  ? Filled<Item>[]
+  : T extends object
+    ? { [Key in keyof T]-?: Filled<T[Key]> }
+    : T
+
+type Narrow<T, Words> = Omit<T, keyof Words> & Words
+
+type Answer<Name extends keyof Schemas, Words = unknown> = Narrow<Filled<Schemas[Name]>, Words>
+
+export type PhoneRule = 'hidden' | 'optional' | 'required'
+export type TokenFormat = 'a1' | 'jwt-eddsa' | 'jwt-hs256'
+export type TicketStatus = 'issued' | 'used' | 'revoked' | 'transferred'
+export type Role = 'admin' | 'organiser' | 'viewer'
+export type RevokeReason = Schemas['RevokeReason']
+
+// public
+export type Question = Answer<'Question', { kind: 'text' | 'choice' }>
+export type PublicTicketType = Answer<'PublicType'>
+export type PublicEvent = Answer<'PublicEvent', { questions: Question[]; phone: PhoneRule }>
+export type RegistrationInput = Schemas['RegistrationInput']
+export type Ticket = Answer<'Ticket', { status: TicketStatus }>
+export type Registered = Answer<'Registered', { ticket: Ticket }>
+
+// desk
+export type Session = Answer<'Who', { role: Role }>
+export type Gate = Answer<'Gate'>
+export type TicketType = Answer<'TicketType'>
+export type TicketTypeInput = Schemas['TicketTypeInput']
+type EventWords = {
+  questions: Question[]
+  phone: PhoneRule
+  registration: 'open' | 'closed'
+  token_format: TokenFormat
+}
+export type DeskEvent = Answer<'Event', EventWords>
+/** A whole event; a change may hold only a part of it. */
+export type EventInput = Pick<
+  DeskEvent,
+  | keyof EventWords
+  | 'slug'
+  | 'name'
+  | 'venue'
+  | 'description'
+  | 'time_zone'
+  | 'doors_at'
+  | 'starts_at'
+  | 'ends_at'
+  | 'show_name_at_gate'
+>
+export type DeskTicket = Answer<'DeskTicket', { status: TicketStatus }>
+export type Scan = Answer<'Scan', { verdict: 'admit' | 'refuse' | 'undo' }>
+export type DeskTicketDetail = DeskTicket & {
+  answers: Record<string, string>
+  scans: Scan[]
+  access_url: string
+}
+export type TicketPage = Answer<'Tickets', { tickets: DeskTicket[] }>
+export type IssueInput = Schemas['TicketInput']
+export type Pairing = Answer<'Pairing'>
+export type PairingInput = Schemas['PairingInput']
+export type Device = Answer<'Device'>
+export type Stats = Answer<'Stats'>
+export type LiveMessage = { stats: Stats; scans: Scan[] }
+
+// gate
+export type Paired = Answer<'Paired'>
+export type GateSetup = Answer<'GateSetup'>
+export type VerdictTicket = Answer<'VerdictTicket'>
+export type Verdict = Answer<'Verdict', { verdict: 'admit' | 'refuse' | 'undo' }>
+export type UndoneEntry = Answer<'UndoneEntry'>
+export type ScanInput = Schemas['ScanInput']
+
+export type ProblemBody = Schemas['Problem']

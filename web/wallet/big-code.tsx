@@ -1,0 +1,24 @@
+// The code on the whole screen, black on white whatever the scheme, with the screen kept awake.
+import { useEffect, useRef } from 'preact/hooks'
+import type { Ticket } from '../lib/api/types.ts'
+import { CodeImage } from '../lib/ui/code-image.tsx'
+import { keepAwake } from '../lib/ui/wake-lock.ts'
+import { t } from './texts.ts'
+
+export function BigCode({ svg, ticket, onClose }: { svg: string; ticket: Ticket; onClose: () => void }) {
+  const dialog = useRef<HTMLDialogElement>(null)
+  useEffect(() => {
+    dialog.current?.showModal()
+    return keepAwake()
+  }, [])
+  return (
+    <dialog ref={dialog} class="big" aria-label={t('qr_alt', { number: ticket.number })} onClose={onClose}>
+      <p class="big-hint">{t('brightness')}</p>
+      <CodeImage svg={svg} alt={t('qr_alt', { number: ticket.number })} />
+      <p class="mono ticket-number">{ticket.number}</p>
+      <button class="button" type="button" onClick={() => dialog.current?.close()}>
+        {t('close')}
+      </button>
+    </dialog>
+  )
+}

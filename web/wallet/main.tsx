@@ -1,0 +1,41 @@
+// Entry of the ticket page: the ticket named after the '#', or the list of tickets kept on this phone.
+import { signal } from '@preact/signals'
+import { goOfflineReady } from '../lib/pwa/offline.ts'
+import { mount } from '../lib/ui/mount.tsx'
+import { SkipLink } from '../lib/ui/skip-link.tsx'
+import { Wordmark } from '../lib/ui/wordmark.tsx'
+import { t } from './texts.ts'
+import { TicketList } from './ticket-list.tsx'
+import { TicketPage } from './ticket-page.tsx'
+
+// The credential stays behind the '#': a fragment is never sent to a server, and the holder may bookmark the page.
+const accessInUrl = () => /^#(adm1_ticket_[A-Za-z0-9_-]{8,200})$/.exec(location.hash)?.[1] ?? null
+const access = signal(accessInUrl())
+const broken = signal(location.hash.length > 1 && accessInUrl() === null)
+addEventListener('hashchange', () => {
+  access.value = accessInUrl()
+  broken.value = location.hash.length > 1 && access.value === null
+})
+
+function Wallet() {
+  return (
+    <>
+      <SkipLink text={t('skip')} to="ticket" />
+      <header class="top">
+        <a class="wordmark" href="/ticket/" title={t('your_tickets')}>
+          <Wordmark />
+        </a>
+      </header>
+      <main id="ticket" tabIndex={-1}>
+        {access.value ? (
+          <TicketPage key={access.value} access={access.value} />
+        ) : (
+          <TicketList broken={broken.value} />
+        )}
+      </main>
+    </>
+  )
+}
+
+mount(<Wallet />)
+void goOfflineReady('/ticket/')

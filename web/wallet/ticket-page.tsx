@@ -1,0 +1,229 @@
+// One ticket: the kept copy at once, the server's word as soon as it answers.
+import { useEffect, useState } from 'preact/hooks'
+import { Problem } from '../lib/api/http.ts'
+import { getTicket, getTicketFile } from '../lib/api/ticket.ts'
+import type { Ticket } from '../lib/api/types.ts'
+import { dropTicket, getKeptTicket, type KeptTicket, keepTicket } from '../lib/db/wallet-db.ts'
+import { dayIn, momentIn, timeIn, zoneLabel } from '../lib/time/zone.ts'
+import { CodeImage } from '../lib/ui/code-image.tsx'
+import { Confirm } from '../lib/ui/confirm.tsx'
+import { saveFile } from '../lib/ui/save-file.ts'
+import { BigCode } from './big-code.tsx'
+import { t } from './texts.ts'
+
+type State = { kept: KeptTicket | null; fresh: boolean; failure: 'link' | 'network' | null }
+
+async function refresh(access: string): Promise<KeptTicket> {
+  const ticket = await getTicket(access)
+  const svg = await (await getTicketFile(access, 'svg')).text()
+  return { access, ticket, svg, checkedAt: new Date().toISOString() }
+}
+
+export function TicketPage({ access }: { access: string }) {
+  const [state, setState] = useState<State>({ kept: null, fresh: false, failure: null })
+  const load = async () => {
+    setState(before => ({ ...before, failure: null }))
+    const old = await getKeptTicket(access).catch(() => undefined)
+    if (old) setState({ kept: old, fresh: false, failure: null })
+    try {
+      const kept = await refresh(access)
+      setState({ kept, fresh: true, failure: null })
+      // Asked only once there is something worth keeping; a browser that refuses still shows the ticket.
+      await keepTicket(kept).catch(() => undefined)
+      await navigator.storage?.persist?.()
+    } catch (error) {
+      setState({ kept: old ?? null, fresh: false, failure: error instanceof Problem ? 'link' : 'network' })
+    }
+  }
+  useEffect(() => {
+    void load()
+    const again = () => document.visibilityState === 'visible' && void load()
+    document.addEventListener('visibilitychange', again)
+    addEventListener('online', again)
+    return () => {
+      document.removeEventListener('visibilitychange', again)
+      removeEventListener('online', again)
+    }
+  }, [])
+
+  if (state.kept) return <TicketView kept={state.kept} state={state} />
+  if (!state.failure) return <p class="waiting">{t('loading')}</p>
+  return (
+    <div class="card stack" role="alert">
+      <h1>{t('bad_link')}</h1>
+      <p>{state.failure === 'link' ? t('bad_link_hint') : t('no_answer')}</p>
+      <div>
+        <button class="button quiet" type="button" onClick={() => void load()}>
+          {t('try_again')}
+        </button>
+      </div>
+    </div>
+  )
+}
+
+function statusOf(ticket: Ticket): { text: string; tone: string } {
+  if (ticket.status === 'revoked') return { text: t('status_revoked'), tone: 'bad' }
+  if (ticket.status === 'transferred') return { text: t('status_transferred'), tone: 'bad' }
+  if (ticket.status === 'issued') return { text: t('status_issued'), tone: 'good' }
+  const left = ticket.max_uses === 0 || ticket.uses < ticket.max_uses
+  return left ? { text: t('status_partly'), tone: 'good' } : { text: t('status_used'), tone: 'warn' }
+}
+
+function TicketView({ kept, state }: { kept: KeptTicket; state: State }) {
+  const [big, setBig] = useState(false)
+  const [removing, setRemoving] = useState(false)
+  const [failed, setFailed] = useState(false)
+  const { ticket } = kept
+  const { event } = ticket
+  const zone = event.time_zone
+  const status = statusOf(ticket)
+
+  useEffect(() => {
+    document.title = `${event.name} · ${ticket.number}`
+  }, [ticket.number])
+
+  const file = async (kind: 'pdf' | 'ics') => {
+    setFailed(false)
+    try {
+      saveFile(await getTicketFile(kept.access, kind), `ticket-${ticket.number}.${kind}`)
+    } catch {
+      setFailed(true)
+    }
+  }
+
+  return (
+    <article class="ticket">
+      <div class="stub-lift">
+        <div class="paper">
+          <div class="paper-code">
+            <button
+              class="code-button"
+              type="button"
+              onClick={() => setBig(true)}
+              disabled={ticket.status === 'revoked'}
+              aria-label={t('show_big')}
+            >
+              <CodeImage svg={kept.svg} alt={t('qr_alt', { number: ticket.number })} />
+            </button>
+            <p>
+              <span class={`tag ${status.tone}`}>{status.text}</span>
+            </p>
+            <p class="mono ticket-number">{ticket.number}</p>
+          </div>
+          <div class="paper-face">
+            <h1 dir="auto">{event.name}</h1>
+            <dl class="facts">
+              <div>
+                <dt class="label">{t('holder')}</dt>
+                <dd>{ticket.name ? <bdi>{ticket.name}</bdi> : <em class="soft">{t('erased')}</em>}</dd>
+              </div>
+              <div>
+                <dt class="label">{t('type')}</dt>
+                <dd dir="auto">{ticket.ticket_type.name}</dd>
+              </div>
+              <div class="wide">
+                <dt class="label">{t('when')}</dt>
+                <dd>
+                  {dayIn(zone, event.starts_at)}
+                  <br />
+                  <span class="numeric">
+                    {event.doors_at && `${t('doors')} ${timeIn(zone, event.doors_at)} · `}
+                    {t('starts')} {timeIn(zone, event.starts_at)}
+                  </span>{' '}
+                  <span class="small soft">{zoneLabel(zone, event.starts_at)}</span>
+                </dd>
+              </div>
+              <div class="wide">
+                <dt class="label">{t('where')}</dt>
+                <dd dir="auto">{event.venue}</dd>
+              </div>
+              {ticket.gates.length > 0 && (
+                <div>
+                  <dt class="label">{t('gates')}</dt>
+                  <dd>{ticket.gates.join(', ')}</dd>
+                </div>
+              )}
+              {ticket.max_uses !== 1 && (
+                <div>
+                  <dt class="label">{t('uses')}</dt>
+                  <dd>
+                    {ticket.max_uses === 0
+                      ? t('uses_unlimited', { uses: ticket.uses })
+                      : t('uses_of', { uses: ticket.uses, max: ticket.max_uses })}
+                  </dd>
+                </div>
+              )}
+              {(ticket.valid_from || ticket.valid_until) && (
+                <div class="wide">
+                  <dt class="label">{t('valid')}</dt>
+                  <dd>
+                    {ticket.valid_from && t('valid_from', { at: momentIn(zone, ticket.valid_from) })}{' '}
+                    {ticket.valid_until && t('valid_until', { at: momentIn(zone, ticket.valid_until) })}
+                  </dd>
+                </div>
+              )}
+            </dl>
+          </div>
+        </div>
+      </div>
+
+      {ticket.status === 'revoked' && (
+        <p class="notice bad" role="alert">
+          {t('revoked_hint')}
+        </p>
+      )}
+      <div class="actions">
+        <button
+          class="button"
+          type="button"
+          onClick={() => setBig(true)}
+          disabled={ticket.status === 'revoked'}
+        >
+          {t('show_big')}
+        </button>
+        <button class="button quiet" type="button" onClick={() => void file('pdf')}>
+          {t('pdf')}
+        </button>
+        <button class="button quiet" type="button" onClick={() => void file('ics')}>
+          {t('calendar')}
+        </button>
+      </div>
+      <div aria-live="polite">{failed && <p class="notice bad">{t('file_failed')}</p>}</div>
+      <div class="stack small soft">
+        <p role="status">
+          {state.fresh
+            ? t('checked', { at: timeIn(zone, kept.checkedAt) })
+            : state.failure
+              ? t('saved_copy', { at: momentIn(zone, kept.checkedAt) })
+              : ' '}
+        </p>
+        <p>
+          {t('private')} {t('keep_hint')}
+        </p>
+        <p>
+          <button class="link-button" type="button" onClick={() => setRemoving(true)}>
+            {t('remove')}
+          </button>
+        </p>
+      </div>
+
+      {big && <BigCode svg={kept.svg} ticket={ticket} onClose={() => setBig(false)} />}
+      {removing && (
+        <Confirm
+          title={t('remove_title')}
+          yes={t('remove_yes')}
+          no={t('remove_no')}
+          onNo={() => setRemoving(false)}
+          onYes={() =>
+            void dropTicket(kept.access).then(() => {
+              setRemoving(false)
+              location.hash = ''
+            })
+          }
+        >
+          <p>{t('remove_text')}</p>
+        </Confirm>
+      )}
+    </article>
+  )
+}
