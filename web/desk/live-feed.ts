@@ -3,8 +3,8 @@ import { signal } from '@preact/signals'
 import { getSession, getStats, liveUrl } from '../lib/api/desk.ts'
 import type { LiveMessage, Scan, Stats } from '../lib/api/types.ts'
 
-export type FeedState = { stats: Stats | null; scans: Scan[]; refusals: Scan[] }
-export type FeedConnection = 'starting' | 'live' | 'waiting'
+type FeedState = { stats: Stats | null; scans: Scan[]; refusals: Scan[] }
+type FeedConnection = 'starting' | 'live' | 'waiting'
 
 export const emptyFeed: FeedState = { stats: null, scans: [], refusals: [] }
 

@@ -50,7 +50,7 @@ export function entriesOf(document: Document): Entry[] {
   )
 }
 
-export const schemaName = (reference: string) => reference.split('/').at(-1) ?? reference
+const schemaName = (reference: string) => reference.split('/').at(-1) ?? reference
 
 /** The schema a shape refers to at all, or null. */
 export function namedSchema(schema: Schema | undefined): string | null {

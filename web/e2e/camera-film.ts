@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 
 /** Seconds in which the ticket is in view. The film loops, so both ends are empty. */
-export const held = [
+const held = [
   [2, 6],
   [11, 15],
 ] as const

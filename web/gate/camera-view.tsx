@@ -41,7 +41,7 @@ export function CameraView() {
       video.current.srcObject = opened.stream
       await video.current.play().catch(() => undefined)
       stopDecoder = startDecoder(video.current, {
-        read: code => presentCode(code.trim()),
+        read: (code, seenAt) => presentCode(code.trim(), seenAt),
         broken: () => setTrouble('failed'),
       })
       cameraOn.value = true

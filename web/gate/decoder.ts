@@ -7,7 +7,8 @@ import workerUrl from './decode-worker.ts?worker&url'
 const FRAME_PAUSE_MS = 40
 const STALLED_MS = 4_000
 
-export type DecoderEvents = { read: (code: string) => void; broken: () => void }
+/** `seenAt`: when the frame was taken, for measuring how long a person waits. */
+type DecoderEvents = { read: (code: string, seenAt: number) => void; broken: () => void }
 
 export function startDecoder(video: HTMLVideoElement, events: DecoderEvents): () => void {
   let stopped = false
@@ -18,9 +19,10 @@ export function startDecoder(video: HTMLVideoElement, events: DecoderEvents): ()
   function startWorker(): Worker {
     const made = new Worker(trustedUrl(workerUrl), { type: 'module', name: 'decoder' })
     made.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+      const seenAt = sentAt
       sentAt = 0
       if (data.kind === 'broken') return events.broken()
-      if (data.kind === 'read' && data.text !== null && !stopped) events.read(data.text)
+      if (data.kind === 'read' && data.text !== null && !stopped) events.read(data.text, seenAt)
       setTimeout(next, FRAME_PAUSE_MS)
     }
     made.onerror = () => events.broken()
@@ -71,9 +73,10 @@ async function grab(video: HTMLVideoElement, full: boolean): Promise<ImageBitmap
   const width = Math.round(video.videoWidth * scale)
   const height = Math.round(video.videoHeight * scale)
   if ('OffscreenCanvas' in globalThis) {
-    return full
-      ? createImageBitmap(video)
-      : createImageBitmap(video, { resizeWidth: width, resizeHeight: height, resizeQuality: 'low' })
+    if (full) return createImageBitmap(video)
+    const resize: ImageBitmapOptions = { resizeWidth: width, resizeHeight: height, resizeQuality: 'low' }
+    // Older Safari knows no resizing here: the full frame then serves both passes.
+    return createImageBitmap(video, resize).catch(() => createImageBitmap(video))
   }
   canvas ??= document.createElement('canvas')
   canvas.width = width

@@ -3,7 +3,7 @@
 const HOLD_MS = 3_000
 const KEPT = 8
 
-export type Sight = { kind: 'new' } | { kind: 'repeat'; firstSeenAt: number }
+type Sight = { kind: 'new' } | { kind: 'repeat'; firstSeenAt: number }
 
 export class RepeatFilter {
   readonly #seen = new Map<string, { firstAt: number; lastAt: number }>()

@@ -5,7 +5,7 @@ const MAX_GAP_MS = 100
 const MIN_LENGTH = 4
 const MAX_LENGTH = 2048
 
-export type WedgeStep = { kind: 'other' } | { kind: 'part' } | { kind: 'code'; code: string }
+type WedgeStep = { kind: 'other' } | { kind: 'part' } | { kind: 'code'; code: string }
 
 export class WedgeReader {
   #typed = ''

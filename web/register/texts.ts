@@ -44,5 +44,4 @@ export const { t, plural } = translator({
   bad_email: 'Please write a full e-mail address.',
   choose_type: 'Please choose a ticket.',
   check_fields: 'Please check the marked fields.',
-  rate_limited: 'Too many tries from here. Please wait a moment.',
 })

@@ -1,8 +1,8 @@
-// Writes a .br and a .gz sibling beside every text and wasm file of dist/, so that the server never compresses.
+// Writes a .br sibling beside every text and wasm file of dist/, so that the server never compresses.
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { brotliCompress, constants, gzip } from 'node:zlib'
+import { brotliCompress, constants } from 'node:zlib'
 
 const dist = new URL('../dist', import.meta.url).pathname
 const wanted = /\.(html|js|css|svg|wasm|json|webmanifest|txt)$/
@@ -14,11 +14,8 @@ for (const entry of await readdir(dist, { recursive: true, withFileTypes: true }
   const bytes = await readFile(path)
   if (bytes.length < 256) continue
   const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length }
-  const [br, gz] = await Promise.all([
-    promisify(brotliCompress)(bytes, { params }),
-    promisify(gzip)(bytes, { level: 9 }),
-  ])
-  await Promise.all([writeFile(`${path}.br`, br), writeFile(`${path}.gz`, gz)])
+  const br = await promisify(brotliCompress)(bytes, { params })
+  await writeFile(`${path}.br`, br)
   plain += bytes.length
   packed += br.length
 }

@@ -103,12 +103,6 @@ impl Running {
     pub(crate) fn id(&self) -> u32 {
         self.0.id()
     }
-
-    /// Waits until it ends by itself.
-    pub(crate) fn wait(&mut self) -> Result<()> {
-        let status = self.0.wait()?;
-        if status.success() { Ok(()) } else { bail!("the server ended ({status})") }
-    }
 }
 
 impl Drop for Running {

@@ -1,10 +1,11 @@
 //! From a fresh clone to a running server in one command.
 
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::{Running, cargo, run as run_to_end, text};
+use crate::process::{cargo, run as run_to_end, text};
 use crate::server::{admit, release_binary};
 use crate::{files, machine, web};
 
@@ -21,7 +22,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     if !arguments.iter().any(|argument| is_data(argument)) {
         serve.arg("--data").arg(&data);
     }
-    Running::new(serve.args(arguments).spawn().context("cannot start the server")?).wait()
+    // In our place, so that a signal meant for us reaches the server and ends it in order.
+    Err(serve.args(arguments).exec()).context("cannot start the server")
 }
 
 fn first_start(data: &Path) -> Result<()> {

@@ -179,33 +179,39 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// Every file of the project with one of these endings, as its path from the root and its text.
-fn files(endings: &[&str]) -> Vec<(String, String)> {
+/// Every file of the project with one of these endings, as its path from the root.
+fn paths(endings: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
-    for part in ["crates", "xtask", "web", "docs", "."] {
-        walk(&root().join(part), part != ".", endings, &mut found);
+    for part in ["crates", "xtask", "web", "docs", "vectors", ""] {
+        walk(part, endings, &mut found);
     }
     assert!(!found.is_empty(), "found no files: the check would pass for nothing");
     found
 }
 
-fn walk(folder: &Path, deep: bool, endings: &[&str], found: &mut Vec<(String, String)>) {
+fn walk(folder: &str, endings: &[&str], found: &mut Vec<String>) {
     const MADE: [&str; 5] = ["node_modules", "dist", "target", "pkg", "data"];
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if path.is_dir() {
-            if deep && !MADE.contains(&name.as_str()) {
-                walk(&path, deep, endings, found);
+    for entry in fs::read_dir(root().join(folder)).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let path = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
+        if entry.file_type().unwrap().is_file() {
+            if endings.iter().any(|ending| name.ends_with(ending)) {
+                found.push(path);
             }
-        } else if endings.iter().any(|ending| name.ends_with(ending)) {
-            let text = fs::read_to_string(&path).expect("source is UTF-8");
-            let from_root = path.components().collect::<PathBuf>();
-            let from_root = from_root.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
-            found.push((from_root, text));
+        } else if !folder.is_empty() && !MADE.contains(&name.as_str()) {
+            walk(&path, endings, found);
         }
     }
+}
+
+/// The same, with their texts.
+fn files(endings: &[&str]) -> Vec<(String, String)> {
+    let read = |path: String| {
+        let text = fs::read_to_string(root().join(&path)).expect("source is UTF-8");
+        (path, text)
+    };
+    paths(endings).into_iter().map(read).collect()
 }
 
 fn check(endings: &[&str], faults: fn(&str, &str) -> Vec<String>) {
@@ -232,9 +238,19 @@ fn nothing_was_left_behind() {
 #[test]
 fn documents_name_files_that_exist() {
     let mut faults = Vec::new();
-    for (path, text) in files(&["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "measure.md"]) {
+    let all = paths(&[""]);
+    for (path, text) in files(&[".md"]) {
         let beside = root().join(&path).parent().unwrap().to_owned();
-        let exists = |named: &str| root().join(named).exists() || beside.join(named).exists();
+        // A section about a crate names its files from the crate's own folder.
+        let inside = |named: &str| {
+            let end = format!("/{named}");
+            all.iter().any(|path| {
+                if named.ends_with('/') { path.contains(&end) } else { path.ends_with(&end) }
+            })
+        };
+        let exists = |named: &str| {
+            root().join(named).exists() || beside.join(named).exists() || inside(named)
+        };
         faults.extend(document_faults(&path, &text, &exists));
     }
     assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));

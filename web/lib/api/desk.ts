@@ -58,7 +58,7 @@ export const addGate = (slug: string, input: { name: string }) =>
 export const changeGate = (slug: string, number: number, input: { name?: string; open?: boolean }) =>
   call<Gate>('PATCH', `${event(slug)}/gates/${number}`, { body: input })
 
-export type TicketFilter = { query?: string; status?: string; cursor?: string; limit?: number }
+type TicketFilter = { query?: string; status?: string; cursor?: string; limit?: number }
 export const listTickets = (slug: string, filter: TicketFilter) => {
   const search = new URLSearchParams()
   for (const [key, value] of Object.entries(filter)) if (value) search.set(key, String(value))

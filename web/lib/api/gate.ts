@@ -2,7 +2,7 @@
 import { call, segment } from './http.ts'
 import type { GateSetup, Paired, ScanInput, UndoneEntry, Verdict } from './types.ts'
 
-export const ADMISSION_TIMEOUT_MS = 3_000
+const ADMISSION_TIMEOUT_MS = 3_000
 
 export const pair = (input: { code: string; platform: string }) =>
   call<Paired>('POST', '/v1/pair', { body: input })

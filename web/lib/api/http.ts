@@ -27,7 +27,6 @@ export type CallOptions = {
   timeoutMs?: number
   /** Statuses besides 2xx whose JSON body is an answer, not a problem. */
   accept?: number[]
-  signal?: AbortSignal
 }
 
 const DEFAULT_TIMEOUT_MS = 15_000
@@ -38,7 +37,6 @@ async function exchange(method: string, path: string, options: CallOptions): Pro
   if (options.bearer) headers.set('authorization', `Bearer ${options.bearer}`)
   const abort = new AbortController()
   const timer = setTimeout(() => abort.abort(), options.timeoutMs ?? DEFAULT_TIMEOUT_MS)
-  options.signal?.addEventListener('abort', () => abort.abort())
   try {
     const response = await fetch(path, {
       method,

@@ -16,8 +16,8 @@ type Answer<Name extends keyof Schemas, Words = unknown> = Narrow<Filled<Schemas
 
 export type PhoneRule = 'hidden' | 'optional' | 'required'
 export type TokenFormat = 'a1' | 'jwt-eddsa' | 'jwt-hs256'
-export type TicketStatus = 'issued' | 'used' | 'revoked' | 'transferred'
-export type Role = 'admin' | 'organiser' | 'viewer'
+type TicketStatus = 'issued' | 'used' | 'revoked' | 'transferred'
+type Role = 'admin' | 'organiser' | 'viewer'
 export type RevokeReason = Schemas['RevokeReason']
 
 // public

@@ -8,8 +8,16 @@ const ownOrigin = (url: string): string => {
   return url
 }
 
-const factory = (globalThis as { trustedTypes?: Factory }).trustedTypes
-const policy = factory?.createPolicy('admit', { createScriptURL: ownOrigin })
+function makePolicy(): Policy | null {
+  const factory = (globalThis as { trustedTypes?: Factory }).trustedTypes
+  try {
+    return factory?.createPolicy('admit', { createScriptURL: ownOrigin }) ?? null
+  } catch {
+    return null // a server that forbids the policy: the page works, only without camera and offline copy
+  }
+}
+
+const policy = makePolicy()
 
 /** Typed as the string that DOM signatures ask for; where the browser knows Trusted Types it is a TrustedScriptURL. */
 export const trustedUrl = (url: string): string =>
