@@ -1,5 +1,5 @@
 //! Public test vectors (`vectors/`), and ours for other implementations.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use admit_core::base45;
 use admit_core::id::{EventNo, GateNo, GateSet, KeyNo, TicketId, TypeNo, UnixMs};

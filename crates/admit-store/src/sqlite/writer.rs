@@ -260,29 +260,23 @@ impl Worker {
                 return Err(error.into());
             }
         };
-        let mut batch = Batch::default();
         let mut scans = Vec::new();
+        let mut group = Vec::new();
         for job in jobs {
             match job {
-                Job::Admit { ticket, scan, reply } => {
-                    let result = in_savepoint(&mut tx, |tx| batch.record(tx, &ticket, &scan));
-                    if let Ok(Recorded::New(record)) = &result {
-                        scans.push(record.clone());
-                    }
-                    done.push(Box::new(move |end| {
-                        let _ = reply.send(end.and(result));
-                    }));
-                }
+                Job::Admit { ticket, scan, reply } => group.push((ticket, scan, reply)),
                 Job::Write(job) => {
+                    // What came before it is written before it: a revocation and a scan keep the
+                    // order in which they were asked.
+                    admit_group(&mut tx, std::mem::take(&mut group), &mut scans, done);
                     let (written, deliver) = job(&mut tx);
                     scans.extend(written);
                     done.push(deliver);
-                    // It may have changed rules that the batch remembers.
-                    batch = Batch::default();
                 }
                 Job::EmptyLog(reply) => drop(reply),
             }
         }
+        admit_group(&mut tx, group, &mut scans, done);
         let begun = Instant::now();
         tx.commit()?;
         scans.sort_by_key(|record| record.seq);
@@ -295,6 +289,44 @@ impl Worker {
         if size > WAL_BYTES_MAX {
             checkpoint(&self.connection, "PASSIVE");
         }
+    }
+}
+
+/// A scan that waits for its answer.
+type Presented = (Verified, Scan, oneshot::Sender<Result<Recorded>>);
+
+/// Scans that follow one another share a savepoint, which each of its own would pay for. When one of
+/// them cannot be written, they are done again one by one, so that it fails alone.
+fn admit_group(
+    tx: &mut Transaction<'_>,
+    group: Vec<Presented>,
+    scans: &mut Vec<ScanRecord>,
+    done: &mut Vec<Deliver>,
+) {
+    if group.is_empty() {
+        return;
+    }
+    let together = in_savepoint(tx, |tx| {
+        let mut batch = Batch::default();
+        let record = |(ticket, scan, _): &Presented| batch.record(tx, ticket, scan);
+        group.iter().map(record).collect::<Result<Vec<_>>>()
+    });
+    let results: Vec<Result<Recorded>> = match together {
+        Ok(recorded) => recorded.into_iter().map(Ok).collect(),
+        Err(_) => group
+            .iter()
+            .map(|(ticket, scan, _)| {
+                in_savepoint(tx, |tx| Batch::default().record(tx, ticket, scan))
+            })
+            .collect(),
+    };
+    for ((_, _, reply), result) in group.into_iter().zip(results) {
+        if let Ok(Recorded::New(record)) = &result {
+            scans.push(record.clone());
+        }
+        done.push(Box::new(move |end| {
+            let _ = reply.send(end.and(result));
+        }));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Scans.
+//! Scans at the gate: what is admitted, what is refused, and with which reason.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};

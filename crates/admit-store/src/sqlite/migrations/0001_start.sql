@@ -110,7 +110,8 @@ CREATE TABLE spend (
 
 -- Every scan of a genuine ticket. `previous` chains the scans of one ticket, which spares an index.
 CREATE TABLE scan (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  -- Nothing is ever deleted here, so that the next number is always a new one.
+  seq INTEGER PRIMARY KEY,
   event INTEGER NOT NULL,
   device INTEGER NOT NULL,
   scan_id BLOB NOT NULL,
