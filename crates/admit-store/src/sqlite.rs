@@ -123,6 +123,8 @@ fn connect(path: &Path, durability: Durability) -> Result<Connection> {
     connection.pragma_update(None, "cache_size", -65_536)?;
     // The checkpointer thread does it, away from the commits.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    // A log that had to grow in a rush is cut when it begins anew.
+    connection.pragma_update(None, "journal_size_limit", writer::WAL_BYTES_MAX.cast_signed())?;
     connection.set_prepared_statement_cache_capacity(128);
     Ok(connection)
 }

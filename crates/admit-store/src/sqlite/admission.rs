@@ -29,30 +29,57 @@ pub(super) struct Batch {
     rules: HashMap<(EventNo, GateNo), Rules>,
 }
 
+/// What is to be done about a scan, before anything is written.
+pub(super) enum Planned {
+    /// It was answered before, or cannot be.
+    Answered(Recorded),
+    /// A decision that has to be written.
+    Write(Box<Plan>),
+}
+
+/// A decision about a scan, and the rows it needs.
+pub(super) struct Plan {
+    record: ScanRecord,
+    digest: Digest,
+    history: Option<History>,
+    previous: Option<i64>,
+}
+
+impl Plan {
+    /// Writes the decision. When this fails, the transaction must not be committed.
+    pub(super) fn write(mut self, tx: &Transaction<'_>) -> Result<ScanRecord> {
+        self.record.seq = insert_scan(tx, &self.record, self.previous)?;
+        if let Some(history) = &self.history {
+            write_spend(tx, self.record.event, self.digest, history, Some(self.record.seq))?;
+        }
+        Ok(self.record)
+    }
+}
+
 impl Batch {
-    /// Decides about one scan and writes what follows from it.
-    pub(super) fn record(
+    /// Decides about one scan by what the transaction sees. Only reads.
+    pub(super) fn plan(
         &mut self,
         tx: &Transaction<'_>,
         ticket: &Verified,
         scan: &Scan,
-    ) -> Result<Recorded> {
+    ) -> Result<Planned> {
         let event = ticket.grant().event;
         if let Some(record) = scan_by_name(tx, event, scan.device, scan.id, false)? {
             // A late copy of a scan that was undone must not open the gate again.
             let undone = scan_by_name(tx, event, scan.device, scan.id, true)?.is_some();
-            return Ok(if record.ticket == ticket.grant().ticket && !undone {
+            return Ok(Planned::Answered(if record.ticket == ticket.grant().ticket && !undone {
                 Recorded::Repeated(record)
             } else {
                 Recorded::IdReused
-            });
+            }));
         }
         let rules = self.rules(tx, event, scan.gate)?;
         let spend = read_spend(tx, event, ticket.digest())?;
         let history = spend.as_ref().map(|spend| spend.history);
         let decision = decide(ticket, scan, history.as_ref(), &rules);
-        let now = decision.next.or(history);
-        let mut record = ScanRecord {
+        let history = decision.next.or(history);
+        let record = ScanRecord {
             seq: 0,
             event,
             scan: *scan,
@@ -63,13 +90,10 @@ impl Batch {
                 Verdict::Admit(admission) => Outcome::Admit { use_no: admission.use_no },
                 Verdict::Refuse(reason) => Outcome::Refuse(reason),
             },
-            first: now.and_then(|history| history.first),
+            first: history.and_then(|history| history.first),
         };
-        record.seq = insert_scan(tx, &record, spend.and_then(|spend| spend.last_seq))?;
-        if let Some(now) = now {
-            write_spend(tx, event, ticket.digest(), &now, Some(record.seq))?;
-        }
-        Ok(Recorded::New(record))
+        let previous = spend.and_then(|spend| spend.last_seq);
+        Ok(Planned::Write(Box::new(Plan { record, digest: ticket.digest(), history, previous })))
     }
 
     fn rules(&mut self, tx: &Transaction<'_>, event: EventNo, gate: GateNo) -> Result<Rules> {

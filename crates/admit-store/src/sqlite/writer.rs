@@ -11,7 +11,7 @@ use admit_core::ticket::Verified;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use super::admission::Batch;
+use super::admission::{Batch, Planned};
 use super::connect;
 use crate::admission::{Recorded, ScanRecord};
 use crate::{Result, StoreError, WRITE_QUEUE_MAX};
@@ -23,7 +23,10 @@ const GATHER_MAX: Duration = Duration::from_micros(500);
 /// How often the write-ahead log is copied into the database.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
 /// Size of the write-ahead log from which the writer itself helps to restart it.
-const WAL_BYTES_MAX: u64 = 64 << 20;
+pub(super) const WAL_BYTES_MAX: u64 = 64 << 20;
+/// Shortest time between two such helps: each costs two syncs, and the log does not shrink before
+/// it is begun anew.
+const HELP_EVERY: Duration = Duration::from_secs(1);
 
 /// Says after the commit what came of a job: `Ok` when it is durable.
 type Deliver = Box<dyn FnOnce(std::result::Result<(), StoreError>) + Send>;
@@ -63,7 +66,8 @@ impl Writer {
         let batch_max = Arc::new(AtomicUsize::new(BATCH_JOBS_MAX));
         let limit = Arc::clone(&batch_max);
         let pace = Pace::default();
-        let worker = Worker { connection, jobs, committed, wal, pace, limit };
+        let helped = Instant::now();
+        let worker = Worker { connection, jobs, committed, wal, pace, limit, helped };
         spawn("admit-writer", move || {
             let end = worker.run();
             drop(stop);
@@ -193,6 +197,8 @@ struct Worker {
     wal: PathBuf,
     pace: Pace,
     limit: Arc<AtomicUsize>,
+    /// When the writer last looked at the size of the log.
+    helped: Instant,
 }
 
 impl Worker {
@@ -260,23 +266,47 @@ impl Worker {
                 return Err(error.into());
             }
         };
+        let mut batch = Batch::default();
         let mut scans = Vec::new();
-        let mut group = Vec::new();
+        // A write that failed half-way spoils the transaction: the rest is not even tried, and all
+        // of it is asked again by those who asked.
+        let mut spoilt = None;
         for job in jobs {
             match job {
-                Job::Admit { ticket, scan, reply } => group.push((ticket, scan, reply)),
+                job if spoilt.is_some() => done.push(deliver_end_only(job)),
+                Job::Admit { ticket, scan, reply } => {
+                    let result = match batch.plan(&tx, &ticket, &scan) {
+                        Ok(Planned::Write(plan)) => match plan.write(&tx) {
+                            Ok(record) => {
+                                scans.push(record.clone());
+                                Ok(Recorded::New(record))
+                            }
+                            Err(error) => {
+                                spoilt = Some(error);
+                                Err(gone())
+                            }
+                        },
+                        Ok(Planned::Answered(recorded)) => Ok(recorded),
+                        // Nothing was written yet: this scan alone has no answer.
+                        Err(error) => Err(error),
+                    };
+                    done.push(Box::new(move |end| {
+                        let _ = reply.send(end.and(result));
+                    }));
+                }
                 Job::Write(job) => {
-                    // What came before it is written before it: a revocation and a scan keep the
-                    // order in which they were asked.
-                    admit_group(&mut tx, std::mem::take(&mut group), &mut scans, done);
                     let (written, deliver) = job(&mut tx);
                     scans.extend(written);
                     done.push(deliver);
+                    // It may have changed rules that the batch remembers.
+                    batch = Batch::default();
                 }
                 Job::EmptyLog(reply) => drop(reply),
             }
         }
-        admit_group(&mut tx, group, &mut scans, done);
+        if let Some(error) = spoilt {
+            return Err(error);
+        }
         let begun = Instant::now();
         tx.commit()?;
         scans.sort_by_key(|record| record.seq);
@@ -284,49 +314,15 @@ impl Worker {
     }
 
     /// A log that never restarts would grow for as long as the rush lasts.
-    fn help_checkpoint(&self) {
+    fn help_checkpoint(&mut self) {
+        if self.helped.elapsed() < HELP_EVERY {
+            return;
+        }
+        self.helped = Instant::now();
         let size = std::fs::metadata(&self.wal).map_or(0, |meta| meta.len());
         if size > WAL_BYTES_MAX {
             checkpoint(&self.connection, "PASSIVE");
         }
-    }
-}
-
-/// A scan that waits for its answer.
-type Presented = (Verified, Scan, oneshot::Sender<Result<Recorded>>);
-
-/// Scans that follow one another share a savepoint, which each of its own would pay for. When one of
-/// them cannot be written, they are done again one by one, so that it fails alone.
-fn admit_group(
-    tx: &mut Transaction<'_>,
-    group: Vec<Presented>,
-    scans: &mut Vec<ScanRecord>,
-    done: &mut Vec<Deliver>,
-) {
-    if group.is_empty() {
-        return;
-    }
-    let together = in_savepoint(tx, |tx| {
-        let mut batch = Batch::default();
-        let record = |(ticket, scan, _): &Presented| batch.record(tx, ticket, scan);
-        group.iter().map(record).collect::<Result<Vec<_>>>()
-    });
-    let results: Vec<Result<Recorded>> = match together {
-        Ok(recorded) => recorded.into_iter().map(Ok).collect(),
-        Err(_) => group
-            .iter()
-            .map(|(ticket, scan, _)| {
-                in_savepoint(tx, |tx| Batch::default().record(tx, ticket, scan))
-            })
-            .collect(),
-    };
-    for ((_, _, reply), result) in group.into_iter().zip(results) {
-        if let Ok(Recorded::New(record)) = &result {
-            scans.push(record.clone());
-        }
-        done.push(Box::new(move |end| {
-            let _ = reply.send(end.and(result));
-        }));
     }
 }
 
