@@ -389,7 +389,7 @@ async function handle(state: State, request: IncomingMessage, response: ServerRe
   if (parts[0]?.startsWith('ticket')) return ticketApi(state, parts[0], request, response)
   if (parts[0] === 'session') return sessionApi(state, method, request, response)
   if (parts[0] === 'pair' || parts[0] === 'gate') return gateApi(state, method, parts, request, response)
-  if (parts[0] === 'desk') return deskApi(state, method, parts, url, request, response)
+  if (parts[0] === 'desk') return deskApi(state, method, parts, request, response)
   throw new Refusal(404, 'not_found', 'There is nothing here.')
 }
 
@@ -768,7 +768,6 @@ async function deskApi(
   state: State,
   method: string,
   parts: string[],
-  url: URL,
   request: IncomingMessage,
   response: ServerResponse,
 ) {
@@ -816,7 +815,7 @@ async function deskApi(
     return deskPart(event, noun, Number(key), method, request, response)
   if (noun === 'devices' || noun === 'pairings')
     return deskDevices(state, event, noun, key, method, request, response)
-  return deskTickets(state, event, key, action, method, url, request, response)
+  return deskTickets(state, event, key, action, request, response)
 }
 
 async function deskPart(
@@ -880,16 +879,15 @@ async function deskTickets(
   event: DeskEvent,
   number: string | undefined,
   action: string | undefined,
-  method: string,
-  url: URL,
   request: IncomingMessage,
   response: ServerResponse,
 ) {
-  if (!number) {
-    if (method === 'POST')
-      return send(response, 201, deskView(issue(state, event, await bodyOf<RegistrationInput>(request))))
-    const query = (url.searchParams.get('query') ?? '').toLowerCase()
-    const status = url.searchParams.get('status')
+  if (!number)
+    return send(response, 201, deskView(issue(state, event, await bodyOf<RegistrationInput>(request))))
+  if (number === 'search') {
+    const wanted = await bodyOf<{ query?: string; status?: string; cursor?: string; limit?: number }>(request)
+    const query = (wanted.query ?? '').toLowerCase()
+    const { status } = wanted
     const bare = query.replace(/[^a-z0-9]/g, '')
     const found = [...state.tickets.values()]
       .filter(ticket => ticket.event === event.slug && (!status || ticket.status === status))
@@ -900,8 +898,8 @@ async function deskTickets(
             ? ticket.email === query
             : ticket.number.toLowerCase().replace(/-/g, '').includes(bare)),
       )
-    const from = Number(url.searchParams.get('cursor') ?? 0)
-    const limit = Number(url.searchParams.get('limit') ?? 50)
+    const from = Number(wanted.cursor ?? 0)
+    const limit = wanted.limit ?? 50
     const next = from + limit < found.length ? String(from + limit) : null
     return send(response, 200, {
       tickets: found.slice(from, from + limit).map(deskView),

@@ -234,11 +234,27 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A page of an event's tickets, newest first. */
-        get: operations["list_tickets"];
+        get?: never;
         put?: never;
         /** Issues a ticket, with or without a name. */
         post: operations["issue_ticket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/desk/events/{event}/tickets/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A page of an event's tickets, newest first. Changes nothing. */
+        post: operations["search_tickets"];
         delete?: never;
         options?: never;
         head?: never;
@@ -989,6 +1005,23 @@ export interface components {
             /** Format: int32 */
             ticket_type: number;
         };
+        /**
+         * @description Which tickets to find. A body and not a query: addresses are kept in histories and logs, and an
+         *     e-mail address must not be.
+         */
+        TicketSearch: {
+            /** @description From the page before. */
+            cursor?: string | null;
+            /**
+             * Format: int32
+             * @description At most 200.
+             */
+            limit?: number | null;
+            /** @description A whole e-mail address or ticket number. */
+            query?: string;
+            /** @description `issued`, `used`, `revoked` or `transferred`. */
+            status?: string | null;
+        };
         /** @description A ticket type as staff see it. */
         TicketType: {
             description: string;
@@ -1731,55 +1764,6 @@ export interface operations {
             };
         };
     };
-    list_tickets: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Slug */
-                event: string;
-                /** @description A whole e-mail address or ticket number. */
-                query: string;
-                /** @description `issued`, `used`, `revoked` or `transferred`. */
-                status: string | null;
-                /** @description From the page before. */
-                cursor: number | null;
-                /** @description At most 200. */
-                limit: number | null;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Tickets"];
-                };
-            };
-            /** @description Why there is no answer */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Why there is no answer */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     issue_ticket: {
         parameters: {
             query?: never;
@@ -1807,6 +1791,51 @@ export interface operations {
             };
             /** @description Why there is no answer */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    search_tickets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug */
+                event: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TicketSearch"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tickets"];
+                };
+            };
+            /** @description Why there is no answer */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -7,11 +7,11 @@ use admit_core::admission::Standing;
 use admit_core::id::{TicketId, TypeNo, UnixMs};
 use admit_store::ticket::TicketFilter;
 use axum::Json as Answer;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::event::TicketEvent;
 use super::extract::{At, Desk, Holder, Json, event_at};
@@ -98,17 +98,18 @@ pub(super) struct Tickets {
     total: u64,
 }
 
-/// Which tickets to list.
-#[derive(Deserialize, IntoParams)]
+/// Which tickets to find. A body and not a query: addresses are kept in histories and logs, and an
+/// e-mail address must not be.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ListQuery {
+pub(super) struct TicketSearch {
     /// A whole e-mail address or ticket number.
     #[serde(default)]
     query: String,
     /// `issued`, `used`, `revoked` or `transferred`.
     status: Option<String>,
     /// From the page before.
-    cursor: Option<u32>,
+    cursor: Option<String>,
     /// At most 200.
     limit: Option<u32>,
 }
@@ -273,18 +274,22 @@ pub(super) async fn ics(
     Ok(file("text/calendar; charset=utf-8", &name, text.into_bytes()))
 }
 
-#[utoipa::path(get, path = "/v1/desk/events/{event}/tickets", tag = "desk",
-    operation_id = "list_tickets", params(("event" = String, Path, description = "Slug"), ListQuery),
-    responses((status = 200, body = Tickets), (status = 422, body = Problem)))]
-/// A page of an event's tickets, newest first.
-pub(super) async fn list(
+#[utoipa::path(post, path = "/v1/desk/events/{event}/tickets/search", tag = "desk",
+    operation_id = "search_tickets", params(("event" = String, Path, description = "Slug")),
+    request_body = TicketSearch, responses((status = 200, body = Tickets), (status = 422, body = Problem)))]
+/// A page of an event's tickets, newest first. Changes nothing.
+pub(super) async fn search(
     State(app): State<Arc<App>>,
     _: Desk,
     At(slug): At<String>,
-    query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
+    Json(query): Json<TicketSearch>,
 ) -> Result<Answer<Tickets>, Problem> {
-    let Query(query) = query.map_err(|error| Problem::malformed(error.to_string()))?;
     let event = event_at(&app, &slug)?.event.number;
+    let cursor = query.cursor.map(|cursor| {
+        cursor
+            .parse()
+            .map_err(|_| Error::field("cursor", "Use the next_cursor of the page before."))
+    });
     let (standing, used) = match query.status.as_deref() {
         None | Some("") => (None, None),
         Some("used") => (Some(Standing::Issued), Some(true)),
@@ -298,7 +303,7 @@ pub(super) async fn list(
     let filter = TicketFilter {
         standing,
         used,
-        after: query.cursor,
+        after: cursor.transpose()?,
         limit: query.limit.unwrap_or(PAGE_TICKETS),
         ..TicketFilter::default()
     };
