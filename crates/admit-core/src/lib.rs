@@ -7,6 +7,7 @@
 pub mod admission;
 pub mod base45;
 pub mod id;
+pub mod log;
 pub mod reason;
 pub mod setup;
 pub mod stats;

@@ -74,6 +74,8 @@ pub struct Device {
     pub gate: Option<GateNo>,
     /// Hash of its secret.
     pub secret: SecretHash,
+    /// What it signs its lists of spent tickets with (Ed25519), if it can.
+    pub public_key: Option<[u8; 32]>,
     /// When it was paired.
     pub paired_at: UnixMs,
     /// When it was removed.
@@ -104,6 +106,8 @@ pub struct ApiKey {
     pub secret: SecretHash,
     /// What it may do.
     pub role: Role,
+    /// Whether it may do so only to events for trying things out.
+    pub sandbox: bool,
 }
 
 /// Staff, sessions and devices.
@@ -138,6 +142,7 @@ pub trait Accounts: Send + Sync {
         code: SecretHash,
         secret: SecretHash,
         platform: String,
+        public_key: Option<[u8; 32]>,
         now: UnixMs,
     ) -> Result<Option<Device>>;
     /// All devices of all events, removed ones included.

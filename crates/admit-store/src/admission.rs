@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use admit_core::admission::{Admission, Entry, Scan, UndoRefused, Verdict};
 use admit_core::id::{DeviceNo, EventNo, ScanId, TicketId, TypeNo, UnixMs};
+use admit_core::log::leaf::{Details, Fact, Kind, LogKey};
 use admit_core::stats::Outcome;
-use admit_core::ticket::Verified;
+use admit_core::ticket::{Verified, digest};
 use async_trait::async_trait;
 use tokio::sync::broadcast;
 
 use crate::Result;
+use crate::log::Logged;
 
 /// Batches of committed scans that a slow listener may be behind before it must read them again.
 pub const COMMITTED_BATCHES_MAX: usize = 1024;
@@ -33,6 +35,8 @@ pub struct ScanRecord {
     pub outcome: Outcome,
     /// Where the ticket first entered, as it stood right after this scan.
     pub first: Option<Entry>,
+    /// Its leaf in the event's audit log; none for scans from before there was one.
+    pub leaf: Option<u64>,
 }
 
 impl ScanRecord {
@@ -48,13 +52,31 @@ impl ScanRecord {
             Outcome::Undo { .. } => None,
         }
     }
+
+    /// The scan as the audit log tells it; `refers` is the leaf that an undo takes back.
+    pub fn fact(&self, refers: Option<u64>) -> Fact {
+        let (kind, use_no, reason) = match self.outcome {
+            Outcome::Admit { use_no } => (Kind::Admit, use_no, None),
+            Outcome::Refuse(reason) => (Kind::Refuse, 0, Some(reason)),
+            Outcome::Undo { use_no } => (Kind::Undo, use_no, None),
+        };
+        let details = Details {
+            gate: self.scan.gate,
+            device: self.scan.device,
+            scan: self.scan.id,
+            use_no,
+            reason,
+            ..Details::of(self.ticket, digest(self.event, self.ticket), self.type_no)
+        };
+        Fact { kind, at: self.scan.at, refers, details }
+    }
 }
 
 /// The answer to a scan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recorded {
-    /// Decided now and durable.
-    New(ScanRecord),
+    /// Decided now and durable, with its leaf in the audit log.
+    New(ScanRecord, Logged),
     /// Decided before: the same device asked with the same id, and gets the same answer.
     Repeated(ScanRecord),
     /// The device used this id for another ticket before, or took the entry back. Nothing was
@@ -65,8 +87,8 @@ pub enum Recorded {
 /// The answer to an undo.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Undone {
-    /// Taken back now, or before by the same request.
-    Done(ScanRecord),
+    /// Taken back now, with its leaf, or before by the same request.
+    Done(ScanRecord, Option<Logged>),
     /// Not taken back.
     Refused(UndoRefused),
     /// The device has no such scan.
@@ -78,8 +100,9 @@ pub enum Undone {
 pub trait Admissions: Send + Sync {
     /// Decides about a scan inside the write that records it, by
     /// [`admit_core::admission::decide`]; returns when that write is durable. Many calls at once
-    /// share one commit. Refusals are recorded and repeated like admissions.
-    async fn admit(&self, ticket: Verified, scan: Scan) -> Result<Recorded>;
+    /// share one commit. Refusals are recorded and repeated like admissions. `key` is that of the
+    /// event's audit log, whose leaf is part of the same write.
+    async fn admit(&self, ticket: Verified, scan: Scan, key: LogKey) -> Result<Recorded>;
 
     /// Takes back the entry that scan `id` of `device` made.
     async fn undo(
@@ -88,6 +111,7 @@ pub trait Admissions: Send + Sync {
         device: DeviceNo,
         id: ScanId,
         at: UnixMs,
+        key: LogKey,
     ) -> Result<Undone>;
 
     /// Up to `limit` scans of an event after position `seq`, oldest first.

@@ -38,6 +38,8 @@ pub struct EventDetails {
     pub phone: String,
     /// Questions of the form, as JSON.
     pub questions: String,
+    /// Whether it is only for trying things out, by anybody.
+    pub sandbox: bool,
 }
 
 /// An event on the books.
@@ -123,11 +125,13 @@ pub enum Changed<T> {
 /// Events and what belongs to them.
 #[async_trait]
 pub trait Events: Send + Sync {
-    /// Creates an event.
+    /// Creates an event and begins its audit log, whose origin is `log_host`, `/log/` and the
+    /// event's number.
     async fn create_event(
         &self,
         details: EventDetails,
         serial_key: Sealed,
+        log_host: String,
         at: UnixMs,
     ) -> Result<Changed<Event>>;
     /// Replaces what the organiser says of an event.

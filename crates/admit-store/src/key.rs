@@ -22,6 +22,8 @@ pub struct SigningKey {
     pub public_key: Option<[u8; 32]>,
     /// When it was made.
     pub created_at: UnixMs,
+    /// From when on it signs nothing.
+    pub retired_at: Option<UnixMs>,
     /// From when on it neither signs nor verifies.
     pub not_after: Option<UnixMs>,
 }
@@ -29,8 +31,9 @@ pub struct SigningKey {
 /// Signing keys.
 #[async_trait]
 pub trait Keys: Send + Sync {
-    /// Adds a key, or replaces the sealing, public key and end date of one with the same number.
-    async fn put_key(&self, key: SigningKey) -> Result<()>;
+    /// Adds a key, or replaces the sealing, public key and end dates of one with the same number.
+    /// What changes but the sealing is a leaf of the event's audit log.
+    async fn put_key(&self, key: SigningKey, at: UnixMs) -> Result<()>;
     /// All keys of all events.
     async fn keys(&self) -> Result<Vec<SigningKey>>;
     /// A number that changes whenever anything in the database may have changed by another process.

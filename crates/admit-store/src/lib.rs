@@ -8,6 +8,7 @@ pub mod account;
 pub mod admission;
 pub mod event;
 pub mod key;
+pub mod log;
 pub mod sqlite;
 pub mod ticket;
 
@@ -23,12 +24,22 @@ pub const PAGE_ROWS_MAX: u32 = 200;
 
 /// Everything a store does.
 pub trait Store:
-    admission::Admissions + ticket::Tickets + event::Events + key::Keys + account::Accounts
+    admission::Admissions
+    + ticket::Tickets
+    + event::Events
+    + key::Keys
+    + account::Accounts
+    + log::Logs
 {
 }
 
 impl<S> Store for S where
-    S: admission::Admissions + ticket::Tickets + event::Events + key::Keys + account::Accounts
+    S: admission::Admissions
+        + ticket::Tickets
+        + event::Events
+        + key::Keys
+        + account::Accounts
+        + log::Logs
 {
 }
 

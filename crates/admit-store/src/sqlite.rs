@@ -7,6 +7,7 @@ mod account;
 mod admission;
 mod event;
 mod key;
+mod log;
 mod migration;
 mod reader;
 mod row;

@@ -1,12 +1,14 @@
 //! Contract: issuing tickets, the persons who hold them, and withdrawing them.
 
 use admit_core::admission::{History, Standing};
-use admit_core::id::{EventNo, KeyNo, TicketId, TypeNo, UnixMs};
+use admit_core::id::{EventNo, GateSet, KeyNo, TicketId, TypeNo, UnixMs};
+use admit_core::log::leaf::{Details, Fact, Kind, LogKey};
 use admit_core::ticket::Grant;
 use admit_core::vault::Sealed;
 use async_trait::async_trait;
 
 use crate::Result;
+use crate::log::Logged;
 
 /// Keyed hash by which a person is found by e-mail.
 pub type BlindIndex = [u8; 16];
@@ -39,6 +41,19 @@ pub struct IdempotencyKey {
     pub fingerprint: [u8; 32],
 }
 
+/// What a single ticket is good for, in the place of what its type says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// Entries, 0 for any number.
+    pub max_uses: u8,
+    /// Not valid before.
+    pub valid_from: Option<UnixMs>,
+    /// Not valid from this time on.
+    pub valid_until: Option<UnixMs>,
+    /// Where it may enter.
+    pub gates: GateSet,
+}
+
 /// A ticket to be issued.
 #[derive(Clone, Debug)]
 pub struct NewTicket {
@@ -60,8 +75,16 @@ pub struct NewTicket {
     pub format: String,
     /// Whether the event must be open for registration.
     pub by_public: bool,
+    /// What it is good for; none for what its type says.
+    pub terms: Option<Terms>,
+    /// Whether its holder may pass it on.
+    pub transferable: bool,
+    /// Its short name in printed links, drawn at random.
+    pub link: u64,
     /// Now.
     pub at: UnixMs,
+    /// Of the event's audit log.
+    pub log_key: LogKey,
 }
 
 /// A ticket on the books.
@@ -81,13 +104,27 @@ pub struct Ticket {
     pub person: Option<Person>,
     /// When the person was erased.
     pub erased_at: Option<UnixMs>,
+    /// Whether its holder may pass it on.
+    pub transferable: bool,
+    /// Its short name in printed links; none for tickets from before there were any.
+    pub link: Option<u64>,
+    /// The leaf of its issue in the event's audit log; none for tickets from before there was one.
+    pub leaf: Option<u64>,
+    /// The newest leaf about it.
+    pub last_leaf: Option<u64>,
+}
+
+/// Something that happens to a ticket as such, as the audit log tells it.
+pub fn fact(kind: Kind, grant: &Grant, at: UnixMs) -> Fact {
+    let details = Details::of(grant.ticket, grant.digest(), grant.type_no);
+    Fact { kind, at, refers: None, details }
 }
 
 /// The answer to a request for a ticket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Issued {
-    /// Issued now.
-    New(Ticket),
+    /// Issued now, with its leaf in the audit log.
+    New(Ticket, Logged),
     /// Issued before, for the same request.
     Repeated(Ticket),
     /// The key was used for another request.
@@ -133,17 +170,22 @@ pub struct TicketPage {
 pub trait Tickets: Send + Sync {
     /// Issues a ticket: quota, serial number, ticket, person and request key in one write.
     async fn issue(&self, ticket: NewTicket) -> Result<Issued>;
+    /// The ticket with this short name.
+    async fn ticket_by_link(&self, link: u64) -> Result<Option<Ticket>>;
     /// The ticket.
     async fn ticket(&self, event: EventNo, ticket: TicketId) -> Result<Option<Ticket>>;
     /// A page of an event's tickets.
     async fn tickets(&self, event: EventNo, filter: TicketFilter) -> Result<TicketPage>;
-    /// Withdraws a ticket or takes that back; the ticket as it then stands.
+    /// Withdraws a ticket or takes that back; the ticket as it then stands, and the leaf when that
+    /// changed anything.
     async fn set_standing(
         &self,
         event: EventNo,
         ticket: TicketId,
         standing: Standing,
-    ) -> Result<Option<Ticket>>;
+        at: UnixMs,
+        key: LogKey,
+    ) -> Result<Option<(Ticket, Option<Logged>)>>;
     /// Removes the person behind a ticket, key first; the ticket and its scans remain.
     async fn erase_person(
         &self,

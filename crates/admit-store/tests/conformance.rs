@@ -6,6 +6,11 @@ use std::sync::Arc;
 
 use admit_core::admission::{Scan, Standing};
 use admit_core::id::{DeviceNo, EventNo, GateNo, GateSet, KeyNo, ScanId, TicketId, TypeNo, UnixMs};
+use admit_core::log::leaf::{Kind, Leaf, LogKey};
+use admit_core::log::tree::{
+    Tiles, consistency, consistency_tiles, inclusion, inclusion_tiles, leaf_hash, root, root_tiles,
+    verify_consistency, verify_inclusion,
+};
 use admit_core::reason::Reason;
 use admit_core::stats::Outcome;
 use admit_core::ticket::{Algorithm, Format, KeyRing, RingKey, SigningSecret, Verified};
@@ -13,11 +18,16 @@ use admit_core::vault::Sealed;
 use admit_store::Store;
 use admit_store::account::{Pairing, Role, User};
 use admit_store::admission::{Recorded, ScanRecord, Undone};
+use admit_store::key::SigningKey;
 use admit_store::event::{Changed, EventDetails, TypeDetails};
 use admit_store::sqlite::{Durability, SqliteStore};
-use admit_store::ticket::{IdempotencyKey, Issued, NewTicket, Person, Ticket, TicketFilter};
+use admit_store::ticket::{
+    IdempotencyKey, Issued, NewTicket, Person, Terms, Ticket, TicketFilter,
+};
 
 const NOW: UnixMs = UnixMs(1_700_000_000_000);
+const HOST: &str = "gate.example";
+const LOG_KEY: LogKey = LogKey([4; 32]);
 
 /// A store under test.
 struct Subject {
@@ -43,7 +53,7 @@ fn check<F: Future<Output = ()>>(fact: impl Fn(Subject) -> F) {
 }
 
 async fn subject(store: Arc<dyn Store>) -> Subject {
-    let Changed::Done(event) = store.create_event(details("gala"), sealed(), NOW).await.unwrap()
+    let Changed::Done(event) = store.create_event(details("gala"), sealed(), HOST.to_owned(), NOW).await.unwrap()
     else {
         panic!("no event")
     };
@@ -71,6 +81,7 @@ fn details(slug: &str) -> EventDetails {
         show_name_at_gate: false,
         phone: "optional".to_owned(),
         questions: "[]".to_owned(),
+        sandbox: false,
     }
 }
 
@@ -97,7 +108,11 @@ fn new_ticket(event: EventNo, random: u32) -> NewTicket {
         key_no: KeyNo(1),
         format: "a1".to_owned(),
         by_public: true,
+        terms: None,
+        transferable: false,
+        link: u64::from(random),
         at: NOW,
+        log_key: LOG_KEY,
     }
 }
 
@@ -115,7 +130,7 @@ fn person(id: u8) -> Person {
 
 async fn issue(s: &Subject, new: NewTicket) -> Ticket {
     match s.store.issue(new).await.unwrap() {
-        Issued::New(ticket) => ticket,
+        Issued::New(ticket, _) => ticket,
         other => panic!("{other:?}"),
     }
 }
@@ -134,8 +149,8 @@ fn scan(id: u8, device: i64) -> Scan {
 }
 
 async fn admit(s: &Subject, ticket: &Ticket, scan: Scan) -> ScanRecord {
-    match s.store.admit(verified(ticket), scan).await.unwrap() {
-        Recorded::New(record) | Recorded::Repeated(record) => record,
+    match s.store.admit(verified(ticket), scan, LOG_KEY).await.unwrap() {
+        Recorded::New(record, _) | Recorded::Repeated(record) => record,
         Recorded::IdReused => panic!("id reused"),
     }
 }
@@ -158,14 +173,14 @@ fn one_of_many_simultaneous_scans_is_admitted() {
         let mut tasks = tokio::task::JoinSet::new();
         for id in 0..64 {
             let (store, ticket) = (Arc::clone(&s.store), verified(&ticket));
-            tasks.spawn(async move { store.admit(ticket, scan(id, i64::from(id))).await.unwrap() });
+            tasks.spawn(async move { store.admit(ticket, scan(id, i64::from(id)), LOG_KEY).await.unwrap() });
         }
         let admitted = tasks
             .join_all()
             .await
             .into_iter()
             .filter(|recorded| {
-                matches!(recorded, Recorded::New(r) if r.outcome == Outcome::Admit { use_no: 1 })
+                matches!(recorded, Recorded::New(r, _) if r.outcome == Outcome::Admit { use_no: 1 })
             })
             .count();
         assert_eq!(admitted, 1);
@@ -178,9 +193,9 @@ fn a_repeated_scan_gets_the_same_answer_admitted_or_refused() {
         let ticket = issue(&s, new_ticket(s.event, 1)).await;
         let first = admit(&s, &ticket, scan(1, 1)).await;
         let refused = admit(&s, &ticket, scan(2, 1)).await;
-        let again = s.store.admit(verified(&ticket), scan(1, 1)).await.unwrap();
+        let again = s.store.admit(verified(&ticket), scan(1, 1), LOG_KEY).await.unwrap();
         assert_eq!(again, Recorded::Repeated(first));
-        let again = s.store.admit(verified(&ticket), scan(2, 1)).await.unwrap();
+        let again = s.store.admit(verified(&ticket), scan(2, 1), LOG_KEY).await.unwrap();
         assert_eq!(again, Recorded::Repeated(refused));
     });
 }
@@ -191,7 +206,7 @@ fn a_scan_id_used_for_another_ticket_is_noticed() {
         let one = issue(&s, new_ticket(s.event, 1)).await;
         let two = issue(&s, new_ticket(s.event, 2)).await;
         admit(&s, &one, scan(1, 1)).await;
-        let reused = s.store.admit(verified(&two), scan(1, 1)).await.unwrap();
+        let reused = s.store.admit(verified(&two), scan(1, 1), LOG_KEY).await.unwrap();
         assert_eq!(reused, Recorded::IdReused);
     });
 }
@@ -211,10 +226,10 @@ fn a_revoked_ticket_is_refused_until_it_is_reinstated() {
     check(|s| async move {
         let ticket = issue(&s, new_ticket(s.event, 1)).await;
         let id = ticket.grant.ticket;
-        s.store.set_standing(s.event, id, Standing::Revoked).await.unwrap().unwrap();
+        s.store.set_standing(s.event, id, Standing::Revoked, NOW, LOG_KEY).await.unwrap().unwrap();
         let refused = admit(&s, &ticket, scan(1, 1)).await;
         assert_eq!(refused.outcome, Outcome::Refuse(Reason::Revoked));
-        s.store.set_standing(s.event, id, Standing::Issued).await.unwrap().unwrap();
+        s.store.set_standing(s.event, id, Standing::Issued, NOW, LOG_KEY).await.unwrap().unwrap();
         assert_eq!(admit(&s, &ticket, scan(2, 1)).await.outcome, Outcome::Admit { use_no: 1 });
     });
 }
@@ -224,12 +239,12 @@ fn an_undone_entry_is_recorded_and_can_be_made_again() {
     check(|s| async move {
         let ticket = issue(&s, new_ticket(s.event, 1)).await;
         admit(&s, &ticket, scan(1, 1)).await;
-        let other = s.store.undo(s.event, DeviceNo(2), ScanId([1; 16]), NOW).await.unwrap();
+        let other = s.store.undo(s.event, DeviceNo(2), ScanId([1; 16]), NOW, LOG_KEY).await.unwrap();
         assert_eq!(other, Undone::UnknownScan);
-        let done = s.store.undo(s.event, DeviceNo(1), ScanId([1; 16]), NOW).await.unwrap();
-        assert!(matches!(&done, Undone::Done(r) if r.outcome == Outcome::Undo { use_no: 1 }));
-        let again = s.store.undo(s.event, DeviceNo(1), ScanId([1; 16]), NOW).await.unwrap();
-        assert_eq!(again, done);
+        let done = s.store.undo(s.event, DeviceNo(1), ScanId([1; 16]), NOW, LOG_KEY).await.unwrap();
+        assert!(matches!(&done, Undone::Done(r, Some(_)) if r.outcome == Outcome::Undo { use_no: 1 }));
+        let again = s.store.undo(s.event, DeviceNo(1), ScanId([1; 16]), NOW, LOG_KEY).await.unwrap();
+        assert!(matches!((again, done), (Undone::Done(a, None), Undone::Done(b, _)) if a == b));
         assert_eq!(admit(&s, &ticket, scan(2, 1)).await.outcome, Outcome::Admit { use_no: 1 });
         assert_eq!(s.store.scans_of(s.event, ticket.grant.ticket).await.unwrap().len(), 3);
     });
@@ -240,8 +255,8 @@ fn a_late_copy_of_an_undone_scan_admits_nobody() {
     check(|s| async move {
         let ticket = issue(&s, new_ticket(s.event, 1)).await;
         admit(&s, &ticket, scan(1, 1)).await;
-        s.store.undo(s.event, DeviceNo(1), ScanId([1; 16]), NOW).await.unwrap();
-        let late = s.store.admit(verified(&ticket), scan(1, 1)).await.unwrap();
+        s.store.undo(s.event, DeviceNo(1), ScanId([1; 16]), NOW, LOG_KEY).await.unwrap();
+        let late = s.store.admit(verified(&ticket), scan(1, 1), LOG_KEY).await.unwrap();
         assert_eq!(late, Recorded::IdReused);
     });
 }
@@ -255,7 +270,7 @@ fn the_last_places_are_given_out_exactly() {
             tasks.spawn(async move { store.issue(new).await.unwrap() });
         }
         let answers = tasks.join_all().await;
-        let issued = answers.iter().filter(|a| matches!(a, Issued::New(_))).count();
+        let issued = answers.iter().filter(|a| matches!(a, Issued::New(..))).count();
         let sold_out = answers.iter().filter(|a| matches!(a, Issued::SoldOut)).count();
         assert_eq!((issued, sold_out), (50, 150));
     });
@@ -344,8 +359,9 @@ fn a_pairing_code_makes_one_device() {
             expires_at: NOW.plus(1),
         };
         s.store.put_pairing(pairing.clone()).await.unwrap();
-        let pair = |secret, now| s.store.pair([1; 32], [secret; 32], "test".to_owned(), now);
+        let pair = |secret, now| s.store.pair([1; 32], [secret; 32], "test".to_owned(), Some([6; 32]), now);
         let device = pair(7, NOW).await.unwrap().unwrap();
+        assert_eq!(device.public_key, Some([6; 32]));
         assert_eq!(pair(8, NOW).await.unwrap(), None);
         s.store.put_pairing(pairing).await.unwrap();
         assert_eq!(pair(9, NOW.plus(1)).await.unwrap(), None);
@@ -381,9 +397,172 @@ fn a_quota_cannot_fall_below_what_was_issued() {
 #[test]
 fn names_of_events_and_gates_are_unique() {
     check(|s| async move {
-        let twice = s.store.create_event(details("gala"), sealed(), NOW).await.unwrap();
+        let twice = s.store.create_event(details("gala"), sealed(), HOST.to_owned(), NOW).await.unwrap();
         assert_eq!(twice, Changed::NameTaken);
         let twice = s.store.add_gate(s.event, "Main".to_owned()).await.unwrap();
         assert_eq!(twice, Changed::NameTaken);
+    });
+}
+
+async fn kinds(s: &Subject) -> Vec<Kind> {
+    let leaves = s.store.log_entries(s.event, 0, 256).await.unwrap();
+    leaves.iter().map(|leaf| Leaf::parse(leaf).unwrap().kind).collect()
+}
+
+#[test]
+fn every_fact_is_a_leaf_of_the_log() {
+    check(|s| async move {
+        let ticket = issue(&s, new_ticket(s.event, 1)).await;
+        let id = ticket.grant.ticket;
+        admit(&s, &ticket, scan(1, 1)).await;
+        admit(&s, &ticket, scan(2, 1)).await;
+        s.store.undo(s.event, DeviceNo(1), ScanId([1; 16]), NOW, LOG_KEY).await.unwrap();
+        s.store.set_standing(s.event, id, Standing::Revoked, NOW, LOG_KEY).await.unwrap();
+        s.store.set_standing(s.event, id, Standing::Issued, NOW, LOG_KEY).await.unwrap();
+        let told = [
+            Kind::Genesis,
+            Kind::Issue,
+            Kind::Admit,
+            Kind::Refuse,
+            Kind::Undo,
+            Kind::Revoke,
+            Kind::Reinstate,
+        ];
+        assert_eq!(kinds(&s).await, told);
+    });
+}
+
+#[test]
+fn what_is_asked_again_is_not_logged_again() {
+    check(|s| async move {
+        let ticket = issue(&s, new_ticket(s.event, 1)).await;
+        let id = ticket.grant.ticket;
+        for _ in 0..2 {
+            s.store.admit(verified(&ticket), scan(1, 1), LOG_KEY).await.unwrap();
+            s.store.undo(s.event, DeviceNo(1), ScanId([1; 16]), NOW, LOG_KEY).await.unwrap();
+            s.store.set_standing(s.event, id, Standing::Revoked, NOW, LOG_KEY).await.unwrap();
+        }
+        let told = [Kind::Genesis, Kind::Issue, Kind::Admit, Kind::Undo, Kind::Revoke];
+        assert_eq!(kinds(&s).await, told);
+    });
+}
+
+fn signing_key(event: EventNo) -> SigningKey {
+    SigningKey {
+        event,
+        number: KeyNo(1),
+        algorithm: Algorithm::Ed25519,
+        secret: sealed(),
+        public_key: Some([8; 32]),
+        created_at: NOW,
+        retired_at: None,
+        not_after: None,
+    }
+}
+
+#[test]
+fn a_change_of_a_key_is_a_leaf_and_its_sealing_is_not() {
+    check(|s| async move {
+        let key = signing_key(s.event);
+        s.store.put_key(key.clone(), NOW).await.unwrap();
+        s.store.put_key(key.clone(), NOW).await.unwrap();
+        s.store.put_key(SigningKey { retired_at: Some(NOW), ..key }, NOW).await.unwrap();
+        assert_eq!(kinds(&s).await, [Kind::Genesis, Kind::Key, Kind::Key]);
+        assert_eq!(s.store.keys().await.unwrap()[0].retired_at, Some(NOW));
+    });
+}
+
+#[test]
+fn every_answer_proves_its_leaf_also_in_a_crowd() {
+    check(|s| async move {
+        let mut tickets = Vec::new();
+        for n in 0..40 {
+            tickets.push(issue(&s, new_ticket(s.event, n)).await);
+        }
+        let mut tasks = tokio::task::JoinSet::new();
+        // 10 scans of each of 40 tickets: the log grows over the width of a tile.
+        for n in 0..400u16 {
+            let (store, ticket) = (Arc::clone(&s.store), verified(&tickets[usize::from(n % 40)]));
+            let mut id = [0; 16];
+            id[..2].copy_from_slice(&n.to_be_bytes());
+            let scan = Scan { id: ScanId(id), ..scan(0, 1) };
+            tasks.spawn(async move { store.admit(ticket, scan, LOG_KEY).await.unwrap() });
+        }
+        for recorded in tasks.join_all().await {
+            let Recorded::New(record, logged) = recorded else { panic!("{recorded:?}") };
+            let hash = leaf_hash(&logged.leaf);
+            assert_eq!(record.leaf, Some(logged.index));
+            verify_inclusion(logged.index, logged.size, &hash, &logged.path, &logged.root).unwrap();
+        }
+        let head = s.store.log_head(s.event).await.unwrap().unwrap();
+        assert_eq!(head.size, 1 + 40 + 400);
+        assert_eq!(head.origin, format!("{HOST}/log/{}", s.event.0));
+    });
+}
+
+async fn tiles(s: &Subject, ids: Vec<admit_core::log::tree::TileId>) -> Tiles {
+    let mut tiles = Tiles::default();
+    for id in ids {
+        tiles.0.insert(id, s.store.log_tile(s.event, id).await.unwrap());
+    }
+    tiles
+}
+
+#[test]
+fn old_leaves_and_old_heads_can_be_proved_later() {
+    check(|s| async move {
+        s.store.change_type(s.event, TypeNo(1), kind(1000)).await.unwrap();
+        let ticket = issue(&s, new_ticket(s.event, 0)).await;
+        let old = s.store.log_head(s.event).await.unwrap().unwrap();
+        for n in 1..600 {
+            issue(&s, new_ticket(s.event, n)).await;
+        }
+        let new = s.store.log_head(s.event).await.unwrap().unwrap();
+        let index = ticket.leaf.unwrap();
+        let known = tiles(&s, inclusion_tiles(index, new.size)).await;
+        let path = inclusion(index, new.size, &known).unwrap();
+        let leaf = s.store.log_entries(s.event, index, 1).await.unwrap().remove(0);
+        verify_inclusion(index, new.size, &leaf_hash(&leaf), &path, &new.root).unwrap();
+        let known = tiles(&s, consistency_tiles(old.size, new.size)).await;
+        let path = consistency(old.size, new.size, &known).unwrap();
+        verify_consistency(old.size, new.size, &path, &old.root, &new.root).unwrap();
+        let known = tiles(&s, root_tiles(new.size)).await;
+        assert_eq!(root(new.size, &known), Some(new.root));
+    });
+}
+
+#[test]
+fn a_ticket_may_have_terms_of_its_own_and_is_found_by_its_link() {
+    check(|s| async move {
+        let terms = Terms {
+            max_uses: 3,
+            valid_from: Some(NOW),
+            valid_until: Some(NOW.plus(60_000)),
+            gates: GateSet::of(&[GateNo(1)]).unwrap(),
+        };
+        let new = NewTicket {
+            terms: Some(terms),
+            transferable: true,
+            link: u64::MAX,
+            ..new_ticket(s.event, 1)
+        };
+        let ticket = issue(&s, new).await;
+        assert_eq!((ticket.grant.max_uses, ticket.grant.gates), (3, terms.gates));
+        assert_eq!(s.store.ticket_by_link(u64::MAX).await.unwrap(), Some(ticket));
+        assert_eq!(s.store.ticket_by_link(5).await.unwrap(), None);
+    });
+}
+
+#[test]
+fn a_log_goes_on_under_another_name_after_the_database_was_set_back() {
+    check(|s| async move {
+        issue(&s, new_ticket(s.event, 1)).await;
+        let before = s.store.log_head(s.event).await.unwrap().unwrap();
+        let origin = format!("{}/2", before.origin);
+        let quote = "gate.example/log/1\n99\n".to_owned();
+        let after = s.store.fork_log(s.event, origin.clone(), quote.clone(), NOW).await.unwrap();
+        assert_eq!((after.origin, after.size), (origin, before.size + 1));
+        let leaf = s.store.log_entries(s.event, before.size, 1).await.unwrap().remove(0);
+        assert_eq!(Leaf::parse(&leaf).unwrap().body, quote.as_bytes());
     });
 }

@@ -6,9 +6,11 @@ use admit_core::reason::Reason;
 use admit_core::ticket::{Invalid, Verified};
 use admit_store::account::Device;
 use admit_store::admission::{Recorded, ScanRecord, Undone};
+use admit_store::log::Logged;
 
 use crate::App;
 use crate::error::{Error, Result};
+use crate::log::{self, Inclusion};
 use crate::registration;
 use crate::ticket;
 
@@ -36,6 +38,8 @@ pub struct Answer {
     pub repeated: bool,
     /// Until when the device may take an admission back.
     pub undo_until: Option<UnixMs>,
+    /// The proof that it stands in the audit log; none when nothing was recorded.
+    pub proof: Option<Inclusion>,
 }
 
 /// What the device is told of a genuine ticket.
@@ -64,17 +68,25 @@ pub async fn admit(app: &App, device: &Device, presented: Presented) -> Result<A
             return Ok(refused_unread(&scan, reason));
         }
     };
-    match app.store.admit(ticket, scan).await? {
-        Recorded::New(record) => answer(app, &record, false).await,
-        Recorded::Repeated(record) => answer(app, &record, true).await,
+    match app.store.admit(ticket, scan, app.log.leaf_key(device.event)).await? {
+        Recorded::New(record, logged) => answer(app, &record, Some(logged)).await,
+        Recorded::Repeated(record) => answer(app, &record, None).await,
         Recorded::IdReused => Err(Error::KeyMismatch),
     }
 }
 
-/// Takes back an entry that this device made.
-pub async fn undo(app: &App, device: &Device, scan: ScanId) -> Result<ScanRecord> {
-    match app.store.undo(device.event, device.number, scan, app.now()).await? {
-        Undone::Done(record) => Ok(record),
+/// Takes back an entry that this device made; its record, and the proof that it is on the log.
+pub async fn undo(
+    app: &App,
+    device: &Device,
+    scan: ScanId,
+) -> Result<(ScanRecord, Option<Inclusion>)> {
+    let key = app.log.leaf_key(device.event);
+    match app.store.undo(device.event, device.number, scan, app.now(), key).await? {
+        Undone::Done(record, logged) => {
+            let proof = proof(app, &record, logged).await?;
+            Ok((record, proof))
+        }
         Undone::Refused(refused) => Err(Error::UndoRefused(refused.to_string())),
         Undone::UnknownScan => Err(Error::NotFound("scan")),
     }
@@ -109,10 +121,26 @@ fn refused_unread(scan: &Scan, reason: Reason) -> Answer {
         at: scan.at,
         repeated: false,
         undo_until: None,
+        proof: None,
     }
 }
 
-async fn answer(app: &App, record: &ScanRecord, repeated: bool) -> Result<Answer> {
+/// The proof of a scan's leaf, with what opens it. `logged` when it was written just now.
+async fn proof(
+    app: &App,
+    record: &ScanRecord,
+    logged: Option<Logged>,
+) -> Result<Option<Inclusion>> {
+    let opening = record.fact(None).opening(&app.log.leaf_key(record.event));
+    if let Some(logged) = logged {
+        return log::proved(app, record.event, logged, Some(opening)).await.map(Some);
+    }
+    let Some(leaf) = record.leaf else { return Ok(None) };
+    let found = log::prove(app, record.event, leaf).await?;
+    Ok(Some(Inclusion { opening: Some(opening), ..found }))
+}
+
+async fn answer(app: &App, record: &ScanRecord, logged: Option<Logged>) -> Result<Answer> {
     let verdict = record.verdict().ok_or_else(|| Error::internal("an undo is no verdict"))?;
     let admitted = matches!(verdict, Verdict::Admit(_));
     Ok(Answer {
@@ -126,8 +154,9 @@ async fn answer(app: &App, record: &ScanRecord, repeated: bool) -> Result<Answer
             name: name_if_shown(app, record).await?,
         }),
         at: record.scan.at,
-        repeated,
+        repeated: logged.is_none(),
         undo_until: admitted.then(|| record.scan.at.plus(UNDO_WINDOW_MS)),
+        proof: proof(app, record, logged).await?,
     })
 }
 

@@ -23,6 +23,8 @@ pub struct Signer {
     pub algorithm: Algorithm,
     /// The public key, where there is one.
     pub public_key: Option<[u8; 32]>,
+    /// From when on it signs nothing.
+    pub retired_at: Option<UnixMs>,
     /// When it ends.
     pub not_after: Option<UnixMs>,
     secret: SigningSecret,
@@ -80,7 +82,10 @@ impl Book {
         self.signers(event)
             .iter()
             .rev()
-            .find(|key| key.algorithm == algorithm && key.not_after.is_none_or(|end| now < end))
+            .find(|key| {
+                let ends = [key.retired_at, key.not_after];
+                key.algorithm == algorithm && ends.iter().flatten().all(|end| now < *end)
+            })
     }
 
     /// The key that conceals serial numbers of an event.
@@ -150,6 +155,7 @@ fn open_key(vault: &Vault, key: &SigningKey) -> Result<Signer> {
         number: key.number,
         algorithm: key.algorithm,
         public_key: key.public_key,
+        retired_at: key.retired_at,
         not_after: key.not_after,
         secret: SigningSecret::from_seed(key.algorithm, seed),
     })

@@ -5,6 +5,7 @@ mod device;
 mod event;
 mod init;
 mod keys;
+mod log;
 mod serve;
 mod ticket;
 mod user;
@@ -61,6 +62,9 @@ enum Command {
     /// Rotate the keys that personal data is sealed with
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Check and export the audit log
+    #[command(subcommand)]
+    Log(log::LogCommand),
     /// Write a backup to one file; the server may be running
     Backup(init::Backup),
     /// Restore a backup into a new data folder
@@ -122,6 +126,7 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::User(command) => command.run().await?,
         Command::ApiKey(command) => command.run().await?,
         Command::Keys(command) => command.run().await?,
+        Command::Log(command) => command.run().await?,
         Command::Backup(backup) => backup.run().await?,
         Command::Restore(restore) => restore.run()?,
         Command::Ca(ca) => ca.run()?,

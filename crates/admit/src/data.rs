@@ -49,6 +49,12 @@ impl DataFolder {
         self.root.join("keys/server.key")
     }
 
+    /// The newest signed checkpoint of each audit log: kept apart from the database, so that a
+    /// database that was set back is noticed.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.root.join("checkpoints")
+    }
+
     /// Whether somebody made it.
     pub fn exists(&self) -> bool {
         self.server_key().exists()

@@ -48,13 +48,18 @@ pub async fn invite(
 }
 
 /// Makes a device of whoever has the code: the device and its secret.
-pub async fn pair(app: &App, code: &str, platform: String) -> Result<(Device, String)> {
+pub async fn pair(
+    app: &App,
+    code: &str,
+    platform: String,
+    public_key: Option<[u8; 32]>,
+) -> Result<(Device, String)> {
     let mut faults = Faults::default();
     faults.text("platform", &platform, 0, 200);
     faults.end()?;
     let (text, hash) = secret::new(Kind::Device)?;
     let code = secret::pairing_code_hash(code);
-    let device = app.store.pair(code, hash, platform, app.now()).await?;
+    let device = app.store.pair(code, hash, platform, public_key, app.now()).await?;
     let device = device.ok_or(Error::PairingCode)?;
     app.refresh().await?;
     Ok((device, text))

@@ -9,6 +9,7 @@ mod extract;
 mod health;
 mod help;
 mod live;
+mod log;
 mod problem;
 mod registration;
 mod session;
@@ -64,6 +65,11 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(event::open_events))
         .routes(routes!(event::show_public))
         .routes(routes!(registration::register))
+        .routes(routes!(log::key))
+        .routes(routes!(log::checkpoint))
+        .routes(routes!(log::receipt))
+        .routes(routes!(log::inclusion))
+        .routes(routes!(log::consistency))
         // Holders of a ticket
         .routes(routes!(ticket::show))
         .routes(routes!(ticket::svg))
@@ -116,6 +122,7 @@ pub fn router(app: Arc<App>, options: Options) -> Router {
     let (mut router, _) = routes().split_for_parts();
     let description: Arc<str> = openapi().to_string().into();
     router = router.route("/v1/openapi.json", health::description(description));
+    router = router.route("/v1/events/{event}/log/tile/{*path}", log::tiles());
     if options.bench {
         router = router.route("/bench/noop", axum::routing::post(admission::noop));
     }

@@ -1,12 +1,15 @@
 //! Issuing: formats, signing keys, and the one way by which a ticket comes to be.
 
 use admit_core::id::{EventNo, KeyNo, TypeNo};
+use admit_core::log::leaf::Kind;
 use admit_core::ticket::{Algorithm, Format, SigningSecret};
 use admit_store::key::SigningKey;
-use admit_store::ticket::{IdempotencyKey, Issued, NewTicket, Person, Ticket};
+use admit_store::log::Logged;
+use admit_store::ticket::{IdempotencyKey, Issued, NewTicket, Person, Terms, Ticket};
 
 use crate::App;
 use crate::error::{Error, Result};
+use crate::log::{self, Inclusion};
 use crate::secret;
 
 /// How an event's tickets are written and signed.
@@ -65,10 +68,22 @@ pub struct Request {
     pub idempotency: Option<IdempotencyKey>,
     /// Whether the event must be open for registration.
     pub by_public: bool,
+    /// What it is good for; none for what its type says.
+    pub terms: Option<Terms>,
+    /// Whether its holder may pass it on.
+    pub transferable: bool,
 }
 
-/// Issues one ticket of `event`; whether it was issued before for the same request.
-pub async fn issue(app: &App, event: EventNo, request: Request) -> Result<(Ticket, bool)> {
+/// A ticket that was asked for.
+pub struct Given {
+    /// The ticket.
+    pub ticket: Ticket,
+    /// Its leaf in the audit log; none when it was issued before, for the same request.
+    pub logged: Option<Logged>,
+}
+
+/// Issues one ticket of `event`.
+pub async fn issue(app: &App, event: EventNo, request: Request) -> Result<Given> {
     let now = app.now();
     let book = app.books.now();
     let view = book.events.get(&event).ok_or(Error::NotFound("event"))?;
@@ -90,17 +105,34 @@ pub async fn issue(app: &App, event: EventNo, request: Request) -> Result<(Ticke
             key_no: signer.number,
             format: format.code().to_owned(),
             by_public: request.by_public,
+            terms: request.terms,
+            transferable: request.transferable,
+            link: u64::from_be_bytes(secret::random()?),
             at: now,
+            log_key: app.log.leaf_key(event),
         })
         .await?;
     match issued {
-        Issued::New(ticket) => Ok((ticket, false)),
-        Issued::Repeated(ticket) => Ok((ticket, true)),
+        Issued::New(ticket, logged) => Ok(Given { ticket, logged: Some(logged) }),
+        Issued::Repeated(ticket) => Ok(Given { ticket, logged: None }),
         Issued::KeyMismatch => Err(Error::KeyMismatch),
         Issued::SoldOut => Err(Error::SoldOut),
         Issued::Closed => Err(Error::RegistrationClosed),
         Issued::NotFound => Err(Error::NotFound("ticket type")),
     }
+}
+
+/// The proof that a ticket's issue stands in the audit log, with what opens its leaf.
+pub async fn proof(app: &App, given: &Given) -> Result<Option<Inclusion>> {
+    let ticket = &given.ticket;
+    let event = ticket.grant.event;
+    let fact = admit_store::ticket::fact(Kind::Issue, &ticket.grant, ticket.issued_at);
+    let opening = Some(fact.opening(&app.log.leaf_key(event)));
+    if let Some(logged) = given.logged.clone() {
+        return log::proved(app, event, logged, opening).await.map(Some);
+    }
+    let Some(leaf) = ticket.leaf else { return Ok(None) };
+    Ok(Some(Inclusion { opening, ..log::prove(app, event, leaf).await? }))
 }
 
 /// Makes sure that the event has a key for its format, and reads the books again.
@@ -112,15 +144,19 @@ pub async fn ensure_key(app: &App, event: EventNo, format: TokenFormat) -> Resul
         let seed: [u8; 32] = secret::random()?;
         let public_key = SigningSecret::from_seed(format.algorithm(), seed).public_key();
         app.store
-            .put_key(SigningKey {
-                event,
-                number: KeyNo(next),
-                algorithm: format.algorithm(),
-                secret: app.vault.wrap(&seed, now)?,
-                public_key,
-                created_at: now,
-                not_after: None,
-            })
+            .put_key(
+                SigningKey {
+                    event,
+                    number: KeyNo(next),
+                    algorithm: format.algorithm(),
+                    secret: app.vault.wrap(&seed, now)?,
+                    public_key,
+                    created_at: now,
+                    retired_at: None,
+                    not_after: None,
+                },
+                now,
+            )
             .await?;
     }
     app.refresh().await

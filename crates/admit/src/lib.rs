@@ -15,6 +15,7 @@ pub mod http;
 pub mod issuance;
 pub mod limit;
 pub mod live;
+pub mod log;
 pub mod pdf;
 pub mod qr;
 pub mod registration;
@@ -34,6 +35,7 @@ use crate::clock::Clock;
 use crate::error::Result;
 use crate::limit::Limits;
 use crate::live::Live;
+use crate::log::LogBook;
 use crate::pdf::FontLibrary;
 use crate::session::Passwords;
 use crate::vault::Vault;
@@ -50,6 +52,8 @@ pub struct App {
     pub clock: Clock,
     /// Feeds the desks.
     pub live: Live,
+    /// Keys of the audit logs, and what was signed for them.
+    pub log: LogBook,
     /// Who may ask how often.
     pub limits: Limits,
     /// Hashes passwords, a few at a time.
@@ -85,12 +89,18 @@ impl App {
         let vault = Vault::open_from(parts.vault_keys, derive("blind index"))?;
         let books = Books::read(parts.store.as_ref(), &vault).await?;
         let live = Live::start(parts.store.as_ref(), Arc::clone(&parts.clock));
+        let log = LogBook::new(
+            derive("audit log leaves"),
+            derive("audit log checkpoints"),
+            &parts.public_url,
+        );
         Ok(Arc::new(Self {
             store: parts.store,
             books,
             vault,
             clock: parts.clock,
             live,
+            log,
             limits: Limits::new(),
             passwords: Passwords::new()?,
             fonts: OnceLock::new(),

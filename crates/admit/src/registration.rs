@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use admit_core::id::{TypeNo, UnixMs, hmac_sha256};
 use admit_store::event::{EventDetails, EventView};
-use admit_store::ticket::{IdempotencyKey, Person, Ticket};
+use admit_store::ticket::{IdempotencyKey, Person};
 
 use crate::App;
 use crate::error::Result;
 use crate::event::{self, Faults, NAME_CHARS_MAX};
-use crate::issuance;
+use crate::issuance::{self, Given};
 use crate::secret;
 use crate::vault::{self, Place, Vault};
 
@@ -45,8 +45,8 @@ pub struct Registration {
     pub key: Option<String>,
 }
 
-/// Registers somebody; whether it is a repeated request.
-pub async fn register(app: &App, view: &EventView, wanted: Registration) -> Result<(Ticket, bool)> {
+/// Registers somebody.
+pub async fn register(app: &App, view: &EventView, wanted: Registration) -> Result<Given> {
     let details = &view.event.details;
     check(details, &wanted)?;
     let request = issuance::Request {
@@ -54,6 +54,8 @@ pub async fn register(app: &App, view: &EventView, wanted: Registration) -> Resu
         idempotency: wanted.key.as_deref().map(|key| idempotency(app, &wanted, key)),
         person: Some(seal(&app.vault, &wanted.holder, app.now())?),
         by_public: true,
+        terms: None,
+        transferable: false,
     };
     issuance::issue(app, view.event.number, request).await
 }
@@ -64,15 +66,22 @@ pub async fn issue_by_staff(
     view: &EventView,
     type_no: TypeNo,
     holder: Option<Holder>,
-) -> Result<Ticket> {
+) -> Result<Given> {
     let mut faults = Faults::default();
     if let Some(holder) = &holder {
         check_holder(&mut faults, holder);
     }
     faults.end()?;
     let person = holder.map(|holder| seal(&app.vault, &holder, app.now())).transpose()?;
-    let request = issuance::Request { type_no, person, idempotency: None, by_public: false };
-    Ok(issuance::issue(app, view.event.number, request).await?.0)
+    let request = issuance::Request {
+        type_no,
+        person,
+        idempotency: None,
+        by_public: false,
+        terms: None,
+        transferable: false,
+    };
+    issuance::issue(app, view.event.number, request).await
 }
 
 /// Opens what is known of a ticket's holder.

@@ -28,6 +28,7 @@ pub async fn create(app: &App) -> Result<()> {
         show_name_at_gate: false,
         phone: "optional".to_owned(),
         questions: "[]".to_owned(),
+        sandbox: false,
     };
     let event = event::create(app, details).await?.number;
     event::add_gate(app, event, "Main Gate".to_owned()).await?;

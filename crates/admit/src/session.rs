@@ -138,6 +138,6 @@ pub async fn by_api_key(app: &App, text: &str) -> Result<Staff> {
 /// Makes an API key; its text is shown this once.
 pub async fn new_api_key(app: &App, name: &str, role: Role) -> Result<String> {
     let (text, secret) = secret::new(Kind::Api)?;
-    app.store.put_api_key(ApiKey { name: name.to_owned(), secret, role }, app.now()).await?;
+    app.store.put_api_key(ApiKey { name: name.to_owned(), secret, role, sandbox: false }, app.now()).await?;
     Ok(text)
 }

@@ -3,6 +3,7 @@
 use admit_core::admission::Standing;
 use admit_core::id::{EventNo, GateSet, TicketId, UnixMs, hmac_sha256};
 use admit_store::event::EventView;
+use admit_store::log::Logged;
 use admit_store::ticket::{Ticket, TicketFilter, TicketPage};
 use data_encoding::BASE64URL_NOPAD;
 use subtle::ConstantTimeEq;
@@ -108,15 +109,16 @@ pub async fn list(
     Ok(app.store.tickets(event, filter).await?)
 }
 
-/// Withdraws a ticket, or takes that back.
+/// Withdraws a ticket, or takes that back; the ticket, and its leaf when that changed it.
 pub async fn set_standing(
     app: &App,
     event: EventNo,
     ticket: TicketId,
     standing: Standing,
-) -> Result<Ticket> {
-    let ticket = app.store.set_standing(event, ticket, standing).await?;
-    ticket.ok_or(Error::NotFound("ticket"))
+) -> Result<(Ticket, Option<Logged>)> {
+    let key = app.log.leaf_key(event);
+    let changed = app.store.set_standing(event, ticket, standing, app.now(), key).await?;
+    changed.ok_or(Error::NotFound("ticket"))
 }
 
 /// Removes the person behind a ticket; the ticket still admits.

@@ -29,6 +29,7 @@ fn read_device(columns: &Columns<'_, '_>) -> Result<Device> {
         platform: columns.text("platform")?,
         gate: columns.small_or_none("gate")?.map(GateNo),
         secret: columns.bytes("secret")?,
+        public_key: columns.bytes_or_none("public_key")?,
         paired_at: columns.time("paired_at")?,
         revoked_at: columns.time_or_none("revoked_at")?,
     })
@@ -39,6 +40,7 @@ fn pair(
     code: &SecretHash,
     secret: &SecretHash,
     platform: &str,
+    public_key: Option<[u8; 32]>,
     now: UnixMs,
 ) -> Result<Option<Device>> {
     tx.execute("DELETE FROM pairing WHERE expires_at <= ?1", [now.0])?;
@@ -54,8 +56,8 @@ fn pair(
     })?;
     let Some(pairing) = pairing else { return Ok(None) };
     let mut statement = tx.prepare_cached(
-        "INSERT INTO device (event, name, platform, gate, secret, paired_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING *",
+        "INSERT INTO device (event, name, platform, gate, secret, paired_at, public_key)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING *",
     )?;
     first(
         &mut statement,
@@ -65,7 +67,8 @@ fn pair(
             platform,
             pairing.gate.map(|gate| gate.0),
             secret,
-            now.0
+            now.0,
+            public_key
         ],
         "device",
         read_device,
@@ -151,9 +154,9 @@ impl Accounts for SqliteStore {
     async fn put_api_key(&self, key: ApiKey, at: UnixMs) -> Result<()> {
         self.write(move |tx| {
             tx.execute(
-                "INSERT INTO api_key VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (name) DO UPDATE SET secret = ?2, role = ?3",
-                params![key.name, key.secret, key.role.code(), at.0],
+                "INSERT INTO api_key VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (name) DO UPDATE SET secret = ?2, role = ?3, sandbox = ?5",
+                params![key.name, key.secret, key.role.code(), at.0, key.sandbox],
             )?;
             Ok(())
         })
@@ -165,7 +168,12 @@ impl Accounts for SqliteStore {
             let mut statement =
                 connection.prepare_cached("SELECT * FROM api_key WHERE secret = ?1")?;
             first(&mut statement, params![secret], "api_key", |columns| {
-                Ok(ApiKey { name: columns.text("name")?, secret, role: role(columns)? })
+                Ok(ApiKey {
+                    name: columns.text("name")?,
+                    secret,
+                    role: role(columns)?,
+                    sandbox: columns.flag("sandbox")?,
+                })
             })
         })
         .await
@@ -199,9 +207,10 @@ impl Accounts for SqliteStore {
         code: SecretHash,
         secret: SecretHash,
         platform: String,
+        public_key: Option<[u8; 32]>,
         now: UnixMs,
     ) -> Result<Option<Device>> {
-        self.write(move |tx| pair(tx, &code, &secret, &platform, now)).await
+        self.write(move |tx| pair(tx, &code, &secret, &platform, public_key, now)).await
     }
 
     async fn devices(&self) -> Result<Vec<Device>> {

@@ -7,6 +7,7 @@ use admit_core::admission::{
     EVENT_GRACE_MS, Entry, History, Rules, Scan, Standing, Verdict, decide, undo,
 };
 use admit_core::id::{DeviceNo, Digest, EventNo, GateNo, ScanId, TicketId, UnixMs};
+use admit_core::log::leaf::LogKey;
 use admit_core::reason::Reason;
 use admit_core::stats::Outcome;
 use admit_core::ticket::{Verified, digest};
@@ -16,6 +17,7 @@ use tokio::sync::broadcast;
 
 use super::SqliteStore;
 use super::row::{Columns, collect, entry_columns, first};
+use super::writer::{Done, Work};
 use crate::admission::{Admissions, Recorded, ScanRecord, Undone};
 use crate::{PAGE_ROWS_MAX, Result, StoreError};
 
@@ -46,13 +48,22 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Writes the decision. When this fails, the transaction must not be committed.
-    pub(super) fn write(mut self, tx: &Transaction<'_>) -> Result<ScanRecord> {
-        self.record.seq = insert_scan(tx, &self.record, self.previous)?;
+    /// Writes the decision and its leaf; the record and the leaf's position. When this fails, the
+    /// transaction must not be committed.
+    pub(super) fn write(
+        mut self,
+        work: &mut Work<'_, '_>,
+        key: &LogKey,
+    ) -> Result<(ScanRecord, u64)> {
+        let fact = self.record.fact(None);
+        let leaf = work.leaves.add(work.tx, self.record.event, &fact.leaf(key))?;
+        self.record.leaf = Some(leaf);
+        self.record.seq = insert_scan(work.tx, &self.record, self.previous)?;
         if let Some(history) = &self.history {
-            write_spend(tx, self.record.event, self.digest, history, Some(self.record.seq))?;
+            let place = Place { last_seq: Some(self.record.seq), last_leaf: Some(leaf) };
+            write_spend(work.tx, self.record.event, self.digest, history, place)?;
         }
-        Ok(self.record)
+        Ok((self.record, leaf))
     }
 }
 
@@ -91,6 +102,7 @@ impl Batch {
                 Verdict::Refuse(reason) => Outcome::Refuse(reason),
             },
             first: history.and_then(|history| history.first),
+            leaf: None,
         };
         let previous = spend.and_then(|spend| spend.last_seq);
         Ok(Planned::Write(Box::new(Plan { record, digest: ticket.digest(), history, previous })))
@@ -123,6 +135,13 @@ pub(super) struct Spend {
     pub(super) last_seq: Option<i64>,
 }
 
+/// Where the newest record about a ticket is; none for what stays as it was.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Place {
+    pub(super) last_seq: Option<i64>,
+    pub(super) last_leaf: Option<u64>,
+}
+
 pub(super) fn read_spend(
     connection: &Connection,
     event: EventNo,
@@ -151,17 +170,17 @@ pub(super) fn write_spend(
     event: EventNo,
     digest: Digest,
     history: &History,
-    last_seq: Option<i64>,
+    place: Place,
 ) -> Result<()> {
     let first = entry_columns(history.first);
     let last = entry_columns(history.last);
     tx.prepare_cached(
-        "INSERT INTO spend VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+        "INSERT INTO spend VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
          ON CONFLICT (event, digest) DO UPDATE SET
            standing = ?3, uses = ?4,
            first_scan = ?5, first_device = ?6, first_gate = ?7, first_at = ?8,
            last_scan = ?9, last_device = ?10, last_gate = ?11, last_at = ?12,
-           last_seq = COALESCE(?13, last_seq)",
+           last_seq = COALESCE(?13, last_seq), last_leaf = COALESCE(?14, last_leaf)",
     )?
     .execute(params![
         event.0,
@@ -176,7 +195,8 @@ pub(super) fn write_spend(
         last.1,
         last.2,
         last.3,
-        last_seq
+        place.last_seq,
+        place.last_leaf.map(u64::cast_signed)
     ])?;
     Ok(())
 }
@@ -190,8 +210,8 @@ fn insert_scan(tx: &Connection, record: &ScanRecord, previous: Option<i64>) -> R
     let first = entry_columns(record.first);
     tx.prepare_cached(
         "INSERT INTO scan (event, device, scan_id, kind, reason, ticket, type_no, max_uses, gate, at,
-           use_no, first_scan, first_device, first_gate, first_at, previous)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+           use_no, first_scan, first_device, first_gate, first_at, previous, leaf)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
     )?
     .execute(params![
         record.event.0,
@@ -209,7 +229,8 @@ fn insert_scan(tx: &Connection, record: &ScanRecord, previous: Option<i64>) -> R
         first.1,
         first.2,
         first.3,
-        previous
+        previous,
+        record.leaf.map(u64::cast_signed)
     ])?;
     Ok(tx.last_insert_rowid())
 }
@@ -238,6 +259,7 @@ fn read_scan(columns: &Columns<'_, '_>) -> Result<ScanRecord> {
         max_uses: columns.small("max_uses")?,
         outcome,
         first: columns.entry("first")?,
+        leaf: columns.int_or_none("leaf")?.map(i64::cast_unsigned),
     })
 }
 
@@ -292,29 +314,34 @@ fn entry_before(scans: &[ScanRecord], without: ScanId) -> Option<Entry> {
         })
 }
 
+/// An undo that wrote nothing.
+fn nothing(value: Undone) -> Done<Undone> {
+    Done { value, scans: Vec::new(), leaf: None }
+}
+
 fn undo_scan(
-    tx: &Connection,
+    work: &mut Work<'_, '_>,
     event: EventNo,
-    device: DeviceNo,
-    id: ScanId,
-    at: UnixMs,
-) -> Result<(Undone, Vec<ScanRecord>)> {
+    scan: (DeviceNo, ScanId, UnixMs),
+    key: &LogKey,
+) -> Result<Done<Undone>> {
+    let (tx, (device, id, at)) = (work.tx, scan);
     if let Some(done) = scan_by_name(tx, event, device, id, true)? {
-        return Ok((Undone::Done(done), Vec::new()));
+        return Ok(nothing(Undone::Done(done, None)));
     }
     let Some(made) = scan_by_name(tx, event, device, id, false)? else {
-        return Ok((Undone::UnknownScan, Vec::new()));
+        return Ok(nothing(Undone::UnknownScan));
     };
     let name = digest(event, made.ticket);
     let Some(spend) = read_spend(tx, event, name)? else {
-        return Ok((Undone::UnknownScan, Vec::new()));
+        return Ok(nothing(Undone::UnknownScan));
     };
     // 256 uses at most count at a time; refusals in between are few enough for the chain.
     let before = entry_before(&chain(tx, spend.last_seq, PAGE_ROWS_MAX)?, id);
     let scan = Scan { id, device, gate: made.scan.gate, at };
     let history = match undo(&spend.history, &scan, before) {
         Ok(history) => history,
-        Err(refused) => return Ok((Undone::Refused(refused), Vec::new())),
+        Err(refused) => return Ok(nothing(Undone::Refused(refused))),
     };
     let mut record = ScanRecord {
         scan,
@@ -322,15 +349,19 @@ fn undo_scan(
         first: history.first,
         ..made
     };
+    let leaf = work.leaves.add(tx, event, &record.fact(made.leaf).leaf(key))?;
+    record.leaf = Some(leaf);
     record.seq = insert_scan(tx, &record, spend.last_seq)?;
-    write_spend(tx, event, name, &history, Some(record.seq))?;
-    Ok((Undone::Done(record.clone()), vec![record]))
+    let place = Place { last_seq: Some(record.seq), last_leaf: Some(leaf) };
+    write_spend(tx, event, name, &history, place)?;
+    let value = Undone::Done(record.clone(), None);
+    Ok(Done { value, scans: vec![record], leaf: Some(leaf) })
 }
 
 #[async_trait]
 impl Admissions for SqliteStore {
-    async fn admit(&self, ticket: Verified, scan: Scan) -> Result<Recorded> {
-        self.writer.admit(ticket, scan).await
+    async fn admit(&self, ticket: Verified, scan: Scan, key: LogKey) -> Result<Recorded> {
+        self.writer.admit(ticket, scan, key).await
     }
 
     async fn undo(
@@ -339,8 +370,14 @@ impl Admissions for SqliteStore {
         device: DeviceNo,
         id: ScanId,
         at: UnixMs,
+        key: LogKey,
     ) -> Result<Undone> {
-        self.writer.write_scans(move |tx| undo_scan(tx, event, device, id, at)).await
+        let scan = (device, id, at);
+        let job = move |work: &mut Work<'_, '_>| undo_scan(work, event, scan, &key);
+        Ok(match self.writer.write_logged(event, job).await? {
+            (Undone::Done(record, _), logged) => Undone::Done(record, logged),
+            (other, _) => other,
+        })
     }
 
     async fn scans_after(&self, event: EventNo, seq: i64, limit: u32) -> Result<Vec<ScanRecord>> {

@@ -1,11 +1,13 @@
 //! Events, ticket types and gates in SQLite.
 
 use admit_core::id::{EventNo, GateNo, TypeNo, UnixMs};
+use admit_core::log::leaf::Leaf;
 use admit_core::vault::Sealed;
 use async_trait::async_trait;
 use rusqlite::{Connection, ErrorCode, params};
 
-use super::SqliteStore;
+use super::writer::{Done, Work};
+use super::{SqliteStore, log};
 use super::row::{Columns, collect, first};
 use crate::Result;
 use crate::event::{
@@ -29,6 +31,7 @@ fn read_event(columns: &Columns<'_, '_>) -> Result<Event> {
             show_name_at_gate: columns.flag("show_name_at_gate")?,
             phone: columns.text("phone")?,
             questions: columns.text("questions")?,
+            sandbox: columns.flag("sandbox")?,
         },
         created_at: columns.time("created_at")?,
         serial_key: columns.sealed("serial_key")?,
@@ -96,16 +99,18 @@ fn unless_taken(result: rusqlite::Result<usize>) -> Result<Option<usize>> {
 }
 
 fn create(
-    connection: &Connection,
+    work: &mut Work<'_, '_>,
     d: &EventDetails,
     serial_key: &Sealed,
+    log_host: &str,
     at: UnixMs,
 ) -> Result<Changed<Event>> {
+    let connection = work.tx;
     let mut statement = connection.prepare_cached(
         "INSERT INTO event (slug, name, venue, description, time_zone, doors_at, starts_at, ends_at,
            registration_open, token_format, show_name_at_gate, phone, questions, created_at,
-           serial_key)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+           serial_key, sandbox)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
     )?;
     let inserted = statement.execute(params![
         d.slug,
@@ -122,14 +127,19 @@ fn create(
         d.phone,
         d.questions,
         at.0,
-        serial_key.as_str()
+        serial_key.as_str(),
+        d.sandbox
     ]);
     if unless_taken(inserted)?.is_none() {
         return Ok(Changed::NameTaken);
     }
     let mut statement = connection.prepare_cached("SELECT * FROM event WHERE slug = ?1")?;
     let event = first(&mut statement, [&d.slug], "event", read_event)?;
-    Ok(event.map_or(Changed::NotFound, Changed::Done))
+    let Some(event) = event else { return Ok(Changed::NotFound) };
+    let origin = format!("{log_host}/log/{}", event.number.0);
+    log::begin(connection, event.number, &origin)?;
+    work.leaves.add(connection, event.number, &Leaf::genesis(&origin, at))?;
+    Ok(Changed::Done(event))
 }
 
 fn change(connection: &Connection, event: EventNo, d: &EventDetails) -> Result<Changed<Event>> {
@@ -203,9 +213,14 @@ impl Events for SqliteStore {
         &self,
         details: EventDetails,
         serial_key: Sealed,
+        log_host: String,
         at: UnixMs,
     ) -> Result<Changed<Event>> {
-        self.write(move |tx| create(tx, &details, &serial_key, at)).await
+        let job = move |work: &mut Work<'_, '_>| {
+            let value = create(work, &details, &serial_key, &log_host, at)?;
+            Ok(Done { value, scans: Vec::new(), leaf: None })
+        };
+        Ok(self.writer.write_logged(EventNo(0), job).await?.0)
     }
 
     async fn change_event(&self, event: EventNo, details: EventDetails) -> Result<Changed<Event>> {

@@ -1,23 +1,28 @@
 //! Issuing tickets and keeping persons in SQLite.
 
 use admit_core::admission::{History, Standing};
-use admit_core::id::{EventNo, GateSet, TicketId, UnixMs};
+use admit_core::id::{EventNo, TicketId, UnixMs};
+use admit_core::log::leaf::{Fact, Kind, LogKey};
 use admit_core::ticket::{Grant, digest};
 use admit_core::vault::Sealed;
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::SqliteStore;
-use super::admission::{read_history, read_spend, write_spend};
+use super::admission::{Place, read_history, read_spend, write_spend};
 use super::event::ticket_type;
 use super::row::{Columns, collect, first};
+use super::writer::{Done, Work};
 use crate::event::TicketType;
-use crate::ticket::{Issued, NewTicket, Person, Ticket, TicketFilter, TicketPage, Tickets};
-use crate::{PAGE_ROWS_MAX, Result};
+use crate::log::Logged;
+use crate::ticket::{
+    Issued, NewTicket, Person, Terms, Ticket, TicketFilter, TicketPage, Tickets, fact,
+};
+use crate::{PAGE_ROWS_MAX, Result, StoreError};
 
 const SELECT: &str =
     "SELECT ticket.*, standing, uses, first_scan, first_device, first_gate, first_at,
-    last_scan, last_device, last_gate, last_at,
+    last_scan, last_device, last_gate, last_at, last_leaf,
     person.id AS person_id, wrapped_key, person.name AS name, email, phone, answers, email_index";
 const FROM: &str = "FROM ticket
   JOIN spend ON spend.event = ticket.event AND spend.digest = ticket.digest
@@ -53,6 +58,10 @@ fn read_ticket(columns: &Columns<'_, '_>) -> Result<Ticket> {
         history: read_history(columns)?,
         person: read_person(columns)?,
         erased_at: columns.time_or_none("erased_at")?,
+        transferable: columns.flag("transferable")?,
+        link: columns.int_or_none("link")?.map(i64::cast_unsigned),
+        leaf: columns.int_or_none("leaf")?.map(i64::cast_unsigned),
+        last_leaf: columns.int_or_none("last_leaf")?.map(i64::cast_unsigned),
     })
 }
 
@@ -62,24 +71,45 @@ fn ticket_by_id(connection: &Connection, event: EventNo, id: TicketId) -> Result
     first(&mut statement, params![event.0, id.0.cast_signed()], "ticket", read_ticket)
 }
 
-/// The grant of a new ticket of this type.
-fn grant(kind: &TicketType, event: EventNo, ticket: TicketId) -> Grant {
+/// The ticket with this short name.
+fn ticket_by_link(connection: &Connection, link: u64) -> Result<Option<Ticket>> {
+    let mut statement =
+        connection.prepare_cached(&format!("{SELECT} {FROM} WHERE ticket.link = ?1"))?;
+    first(&mut statement, [link.cast_signed()], "ticket", read_ticket)
+}
+
+/// The grant of a new ticket.
+fn grant(new: &NewTicket, kind: &TicketType, ticket: TicketId) -> Grant {
+    let of_type = Terms {
+        max_uses: kind.details.max_uses,
+        valid_from: kind.details.valid_from,
+        valid_until: kind.details.valid_until,
+        gates: kind.details.gates,
+    };
+    let terms = new.terms.unwrap_or(of_type);
     // The token counts seconds in 32 bits: until the year 2106, and earlier bounds are no bound.
     let seconds = |at: Option<UnixMs>| {
         at.map_or(0, |at| u32::try_from(at.0.div_euclid(1000)).unwrap_or_default())
     };
     Grant {
-        event,
+        event: new.event,
         ticket,
         type_no: kind.number,
-        not_before_s: seconds(kind.details.valid_from),
-        expires_s: seconds(kind.details.valid_until),
-        max_uses: kind.details.max_uses,
-        gates: GateSet(kind.details.gates.0),
+        not_before_s: seconds(terms.valid_from),
+        expires_s: seconds(terms.valid_until),
+        max_uses: terms.max_uses,
+        gates: terms.gates,
     }
 }
 
-fn issue(tx: &Connection, new: &NewTicket) -> Result<Issued> {
+/// What came of a request for a ticket, before its proof is known.
+enum Tried {
+    New(Ticket),
+    Other(Issued),
+}
+
+fn issue(work: &mut Work<'_, '_>, new: &NewTicket) -> Result<Tried> {
+    let tx = work.tx;
     if let Some(request) = &new.idempotency {
         let known: Option<(Vec<u8>, i64)> = tx
             .prepare_cached(
@@ -89,20 +119,22 @@ fn issue(tx: &Connection, new: &NewTicket) -> Result<Issued> {
             .optional()?;
         if let Some((fingerprint, ticket)) = known {
             if fingerprint != request.fingerprint {
-                return Ok(Issued::KeyMismatch);
+                return Ok(Tried::Other(Issued::KeyMismatch));
             }
             let ticket = ticket_by_id(tx, new.event, TicketId(ticket.cast_unsigned()))?;
-            return Ok(ticket.map_or(Issued::NotFound, Issued::Repeated));
+            return Ok(Tried::Other(ticket.map_or(Issued::NotFound, Issued::Repeated)));
         }
     }
     let open: Option<bool> = tx
         .prepare_cached("SELECT registration_open FROM event WHERE number = ?1")?
         .query_row([new.event.0], |row| row.get(0))
         .optional()?;
-    let Some(kind) = ticket_type(tx, new.event, new.type_no)? else { return Ok(Issued::NotFound) };
+    let Some(kind) = ticket_type(tx, new.event, new.type_no)? else {
+        return Ok(Tried::Other(Issued::NotFound));
+    };
     match open {
-        None => return Ok(Issued::NotFound),
-        Some(false) if new.by_public => return Ok(Issued::Closed),
+        None => return Ok(Tried::Other(Issued::NotFound)),
+        Some(false) if new.by_public => return Ok(Tried::Other(Issued::Closed)),
         Some(_) => {}
     }
     let taken = tx
@@ -112,12 +144,13 @@ fn issue(tx: &Connection, new: &NewTicket) -> Result<Issued> {
         )?
         .execute(params![new.event.0, new.type_no.0])?;
     if taken == 0 {
-        return Ok(Issued::SoldOut);
+        return Ok(Tried::Other(Issued::SoldOut));
     }
-    insert(tx, new, &kind).map(Issued::New)
+    insert(work, new, &kind).map(Tried::New)
 }
 
-fn insert(tx: &Connection, new: &NewTicket, kind: &TicketType) -> Result<Ticket> {
+fn insert(work: &mut Work<'_, '_>, new: &NewTicket, kind: &TicketType) -> Result<Ticket> {
+    let tx = work.tx;
     let serial: u32 = tx
         .prepare_cached(
             "UPDATE event SET next_serial = next_serial + 1 WHERE number = ?1
@@ -125,12 +158,14 @@ fn insert(tx: &Connection, new: &NewTicket, kind: &TicketType) -> Result<Ticket>
         )?
         .query_row([new.event.0], |row| row.get(0))?;
     let id = TicketId::new(&new.serial_key, serial, new.random);
-    let grant = grant(kind, new.event, id);
+    let grant = grant(new, kind, id);
     let stored_id = id.0.cast_signed();
+    let fact = fact(Kind::Issue, &grant, new.at);
+    let leaf = work.leaves.add(tx, new.event, &fact.leaf(&new.log_key))?;
     tx.prepare_cached(
         "INSERT INTO ticket (event, id, serial, type_no, not_before_s, expires_s, max_uses, gates,
-           key_no, format, issued_at, person, digest)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+           key_no, format, issued_at, person, digest, transferable, link, leaf)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
     )?
     .execute(params![
         new.event.0,
@@ -145,9 +180,13 @@ fn insert(tx: &Connection, new: &NewTicket, kind: &TicketType) -> Result<Ticket>
         new.format,
         new.at.0,
         new.person.as_ref().map(|person| person.id),
-        grant.digest().0
+        grant.digest().0,
+        new.transferable,
+        new.link.cast_signed(),
+        leaf.cast_signed()
     ])?;
-    write_spend(tx, new.event, grant.digest(), &History::FRESH, None)?;
+    let place = Place { last_seq: None, last_leaf: Some(leaf) };
+    write_spend(tx, new.event, grant.digest(), &History::FRESH, place)?;
     if let Some(person) = &new.person {
         insert_person(tx, new.event, stored_id, person)?;
     }
@@ -167,7 +206,38 @@ fn insert(tx: &Connection, new: &NewTicket, kind: &TicketType) -> Result<Ticket>
         history: History::FRESH,
         person: new.person.clone(),
         erased_at: None,
+        transferable: new.transferable,
+        link: Some(new.link),
+        leaf: Some(leaf),
+        last_leaf: Some(leaf),
     })
+}
+
+/// Changes a ticket's standing and writes a leaf, if it changes at all.
+fn set_standing(
+    work: &mut Work<'_, '_>,
+    named: (EventNo, TicketId),
+    standing: Standing,
+    at: UnixMs,
+    key: &LogKey,
+) -> Result<Done<Option<Ticket>>> {
+    let ((event, id), tx) = (named, work.tx);
+    let done = |value, leaf| Done { value, scans: Vec::new(), leaf };
+    let name = digest(event, id);
+    let (Some(spend), Some(ticket)) = (read_spend(tx, event, name)?, ticket_by_id(tx, event, id)?)
+    else {
+        return Ok(done(None, None));
+    };
+    if spend.history.standing == standing {
+        return Ok(done(Some(ticket), None));
+    }
+    let kind = if standing == Standing::Issued { Kind::Reinstate } else { Kind::Revoke };
+    let fact = Fact { refers: ticket.leaf, ..fact(kind, &ticket.grant, at) };
+    let leaf = work.leaves.add(tx, event, &fact.leaf(key))?;
+    let history = History { standing, ..spend.history };
+    let place = Place { last_seq: None, last_leaf: Some(leaf) };
+    write_spend(tx, event, name, &history, place)?;
+    Ok(done(ticket_by_id(tx, event, id)?, Some(leaf)))
 }
 
 fn insert_person(tx: &Connection, event: EventNo, ticket: i64, person: &Person) -> Result<()> {
@@ -229,7 +299,24 @@ fn page(connection: &Connection, event: EventNo, filter: &TicketFilter) -> Resul
 #[async_trait]
 impl Tickets for SqliteStore {
     async fn issue(&self, ticket: NewTicket) -> Result<Issued> {
-        self.write(move |tx| issue(tx, &ticket)).await
+        let event = ticket.event;
+        let job = move |work: &mut Work<'_, '_>| {
+            let value = issue(work, &ticket)?;
+            let leaf = match &value {
+                Tried::New(ticket) => ticket.leaf,
+                Tried::Other(_) => None,
+            };
+            Ok(Done { value, scans: Vec::new(), leaf })
+        };
+        match self.writer.write_logged(event, job).await? {
+            (Tried::New(ticket), Some(logged)) => Ok(Issued::New(ticket, logged)),
+            (Tried::New(_), None) => Err(StoreError::corrupt("log", "an issue without a leaf")),
+            (Tried::Other(issued), _) => Ok(issued),
+        }
+    }
+
+    async fn ticket_by_link(&self, link: u64) -> Result<Option<Ticket>> {
+        self.read(move |connection| ticket_by_link(connection, link)).await
     }
 
     async fn ticket(&self, event: EventNo, ticket: TicketId) -> Result<Option<Ticket>> {
@@ -245,15 +332,14 @@ impl Tickets for SqliteStore {
         event: EventNo,
         ticket: TicketId,
         standing: Standing,
-    ) -> Result<Option<Ticket>> {
-        self.write(move |tx| {
-            let name = digest(event, ticket);
-            let Some(spend) = read_spend(tx, event, name)? else { return Ok(None) };
-            let history = History { standing, ..spend.history };
-            write_spend(tx, event, name, &history, None)?;
-            ticket_by_id(tx, event, ticket)
-        })
-        .await
+        at: UnixMs,
+        key: LogKey,
+    ) -> Result<Option<(Ticket, Option<Logged>)>> {
+        let job = move |work: &mut Work<'_, '_>| {
+            set_standing(work, (event, ticket), standing, at, &key)
+        };
+        let (ticket, logged) = self.writer.write_logged(event, job).await?;
+        Ok(ticket.map(|ticket| (ticket, logged)))
     }
 
     async fn erase_person(

@@ -7,13 +7,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use admit_core::admission::Scan;
+use admit_core::id::EventNo;
+use admit_core::log::leaf::LogKey;
 use admit_core::ticket::Verified;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::admission::{Batch, Planned};
 use super::connect;
+use super::log::{Edges, Leaves, Proofs};
 use crate::admission::{Recorded, ScanRecord};
+use crate::log::Logged;
 use crate::{Result, StoreError, WRITE_QUEUE_MAX};
 
 /// Most jobs in one transaction.
@@ -28,15 +32,30 @@ pub(super) const WAL_BYTES_MAX: u64 = 64 << 20;
 /// it is begun anew.
 const HELP_EVERY: Duration = Duration::from_secs(1);
 
-/// Says after the commit what came of a job: `Ok` when it is durable.
-type Deliver = Box<dyn FnOnce(std::result::Result<(), StoreError>) + Send>;
+/// Says after the commit what came of a job: `Ok` when it is durable, with what was logged.
+type Deliver = Box<dyn FnOnce(Result<&Proofs>) + Send>;
 
 /// A write, which gives the scans it recorded and the delivery of its answer.
-type WriteJob = Box<dyn FnOnce(&mut Transaction<'_>) -> (Vec<ScanRecord>, Deliver) + Send>;
+type WriteJob = Box<dyn FnOnce(&mut Work<'_, '_>) -> (Vec<ScanRecord>, Deliver) + Send>;
+
+/// The transaction of a batch, and the leaves it will write.
+pub(super) struct Work<'a, 'c> {
+    pub(super) tx: &'a Transaction<'c>,
+    pub(super) leaves: Leaves,
+}
+
+/// What a write did.
+pub(super) struct Done<T> {
+    pub(super) value: T,
+    /// The scans it recorded.
+    pub(super) scans: Vec<ScanRecord>,
+    /// The leaf whose proof the caller is given.
+    pub(super) leaf: Option<u64>,
+}
 
 pub(super) enum Job {
     /// A scan: the hot path.
-    Admit { ticket: Verified, scan: Scan, reply: oneshot::Sender<Result<Recorded>> },
+    Admit { ticket: Verified, scan: Scan, key: LogKey, reply: oneshot::Sender<Result<Recorded>> },
     /// Anything else, in a savepoint of its own.
     Write(WriteJob),
     /// Fold the write-ahead log into the database and empty it.
@@ -67,7 +86,8 @@ impl Writer {
         let limit = Arc::clone(&batch_max);
         let pace = Pace::default();
         let helped = Instant::now();
-        let worker = Worker { connection, jobs, committed, wal, pace, limit, helped };
+        let edges = Edges::default();
+        let worker = Worker { connection, jobs, committed, wal, pace, limit, helped, edges };
         spawn("admit-writer", move || {
             let end = worker.run();
             drop(stop);
@@ -95,9 +115,14 @@ impl Writer {
         std::future::pending().await
     }
 
-    pub(super) async fn admit(&self, ticket: Verified, scan: Scan) -> Result<Recorded> {
+    pub(super) async fn admit(
+        &self,
+        ticket: Verified,
+        scan: Scan,
+        key: LogKey,
+    ) -> Result<Recorded> {
         let (reply, answer) = oneshot::channel();
-        self.send(Job::Admit { ticket, scan, reply })?;
+        self.send(Job::Admit { ticket, scan, key, reply })?;
         answer.await.map_err(|_| gone())?
     }
 
@@ -106,22 +131,30 @@ impl Writer {
         &self,
         job: impl FnOnce(&Transaction<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.write_scans(move |tx| Ok((job(tx)?, Vec::new()))).await
+        let unlogged = move |work: &mut Work<'_, '_>| {
+            Ok(Done { value: job(work.tx)?, scans: Vec::new(), leaf: None })
+        };
+        Ok(self.write_logged(EventNo(0), unlogged).await?.0)
     }
 
-    /// Like [`Self::write`], for jobs that also write scans, which listeners are then told.
-    pub(super) async fn write_scans<T: Send + 'static>(
+    /// Like [`Self::write`], for jobs that write scans, which listeners are then told, or leaves of
+    /// the event's audit log.
+    pub(super) async fn write_logged<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&Transaction<'_>) -> Result<(T, Vec<ScanRecord>)> + Send + 'static,
-    ) -> Result<T> {
+        event: EventNo,
+        job: impl FnOnce(&mut Work<'_, '_>) -> Result<Done<T>> + Send + 'static,
+    ) -> Result<(T, Option<Logged>)> {
         let (reply, answer) = oneshot::channel();
-        self.send(Job::Write(Box::new(move |tx| {
-            let (result, scans) = match in_savepoint(tx, job) {
-                Ok((value, scans)) => (Ok(value), scans),
+        self.send(Job::Write(Box::new(move |work| {
+            let (result, scans) = match in_savepoint(work, job) {
+                Ok(Done { value, scans, leaf }) => (Ok((value, leaf)), scans),
                 Err(error) => (Err(error), Vec::new()),
             };
             let deliver: Deliver = Box::new(move |end| {
-                let _ = reply.send(end.and(result));
+                let _ = reply.send(end.and_then(|proofs| {
+                    let (value, leaf) = result?;
+                    Ok((value, leaf.and_then(|index| proofs.of(event, index))))
+                }));
             });
             (scans, deliver)
         })))?;
@@ -157,15 +190,17 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
 }
 
 fn in_savepoint<T>(
-    tx: &mut Transaction<'_>,
-    job: impl FnOnce(&Transaction<'_>) -> Result<T>,
+    work: &mut Work<'_, '_>,
+    job: impl FnOnce(&mut Work<'_, '_>) -> Result<T>,
 ) -> Result<T> {
-    tx.prepare_cached("SAVEPOINT job")?.execute([])?;
-    let result = job(tx);
+    work.tx.prepare_cached("SAVEPOINT job")?.execute([])?;
+    let mark = work.leaves.mark();
+    let result = job(work);
     if result.is_err() {
-        tx.prepare_cached("ROLLBACK TO job")?.execute([])?;
+        work.tx.prepare_cached("ROLLBACK TO job")?.execute([])?;
+        work.leaves.back_to(&mark);
     }
-    tx.prepare_cached("RELEASE job")?.execute([])?;
+    work.tx.prepare_cached("RELEASE job")?.execute([])?;
     result
 }
 
@@ -199,6 +234,8 @@ struct Worker {
     limit: Arc<AtomicUsize>,
     /// When the writer last looked at the size of the log.
     helped: Instant,
+    /// Right edges of the audit logs.
+    edges: Edges,
 }
 
 impl Worker {
@@ -224,23 +261,25 @@ impl Worker {
         let count = jobs.len();
         let mut done = Vec::with_capacity(count);
         let end = self.transact(jobs, &mut done);
-        let broken = match &end {
-            Err(StoreError::Broken(why)) => Some(why.clone()),
+        match &end {
             Err(error) => {
-                tracing::warn!(%error, jobs = count, "a batch was not written");
-                None
-            }
-            Ok((scans, commit)) => {
-                self.pace.learn(count, *commit);
-                if !scans.is_empty() {
-                    // Nobody listening is fine.
-                    let _ = self.committed.send(Arc::from(scans.as_slice()));
+                // What they were moved on by was not written.
+                self.edges.forget();
+                if !matches!(error, StoreError::Broken(_)) {
+                    tracing::warn!(%error, jobs = count, "a batch was not written");
                 }
-                None
             }
-        };
+            Ok(committed) => {
+                self.pace.learn(count, committed.time);
+                if !committed.scans.is_empty() {
+                    // Nobody listening is fine.
+                    let _ = self.committed.send(Arc::from(committed.scans.as_slice()));
+                }
+            }
+        }
+        let end = end.map(|committed| committed.proofs);
         for deliver in done {
-            deliver(copy_end(&end));
+            deliver(end.as_ref().map_err(copy_error));
         }
         for job in emptied {
             if let Job::EmptyLog(reply) = job {
@@ -249,23 +288,22 @@ impl Worker {
             }
         }
         self.help_checkpoint();
-        broken.map_or(Ok(()), |why| Err(StoreError::Broken(why)))
+        match end {
+            Err(broken @ StoreError::Broken(_)) => Err(broken),
+            _ => Ok(()),
+        }
     }
 
     /// Everything in one transaction. `done` gets one delivery per job, whatever happens.
-    fn transact(
-        &mut self,
-        jobs: Vec<Job>,
-        done: &mut Vec<Deliver>,
-    ) -> Result<(Vec<ScanRecord>, Duration)> {
-        let mut tx = match self.connection.transaction_with_behavior(TransactionBehavior::Immediate)
-        {
+    fn transact(&mut self, jobs: Vec<Job>, done: &mut Vec<Deliver>) -> Result<Committed> {
+        let tx = match self.connection.transaction_with_behavior(TransactionBehavior::Immediate) {
             Ok(tx) => tx,
             Err(error) => {
                 done.extend(jobs.into_iter().map(deliver_end_only));
                 return Err(error.into());
             }
         };
+        let mut work = Work { tx: &tx, leaves: Leaves::default() };
         let mut batch = Batch::default();
         let mut scans = Vec::new();
         // A write that failed half-way spoils the transaction: the rest is not even tried, and all
@@ -274,28 +312,24 @@ impl Worker {
         for job in jobs {
             match job {
                 job if spoilt.is_some() => done.push(deliver_end_only(job)),
-                Job::Admit { ticket, scan, reply } => {
+                Job::Admit { ticket, scan, key, reply } => {
                     let result = match batch.plan(&tx, &ticket, &scan) {
-                        Ok(Planned::Write(plan)) => match plan.write(&tx) {
-                            Ok(record) => {
-                                scans.push(record.clone());
-                                Ok(Recorded::New(record))
-                            }
-                            Err(error) => {
-                                spoilt = Some(error);
-                                Err(gone())
-                            }
-                        },
-                        Ok(Planned::Answered(recorded)) => Ok(recorded),
+                        Ok(Planned::Write(plan)) => plan.write(&mut work, &key).map(Ok),
+                        Ok(Planned::Answered(recorded)) => Ok(Err(Ok(recorded))),
                         // Nothing was written yet: this scan alone has no answer.
-                        Err(error) => Err(error),
+                        Err(error) => Ok(Err(Err(error))),
                     };
+                    let result = result.unwrap_or_else(|error| {
+                        spoilt = Some(error);
+                        Err(Err(gone()))
+                    });
+                    scans.extend(result.as_ref().ok().map(|(record, _)| record.clone()));
                     done.push(Box::new(move |end| {
-                        let _ = reply.send(end.and(result));
+                        let _ = reply.send(end.and_then(|proofs| recorded(result, proofs)));
                     }));
                 }
                 Job::Write(job) => {
-                    let (written, deliver) = job(&mut tx);
+                    let (written, deliver) = job(&mut work);
                     scans.extend(written);
                     done.push(deliver);
                     // It may have changed rules that the batch remembers.
@@ -307,10 +341,11 @@ impl Worker {
         if let Some(error) = spoilt {
             return Err(error);
         }
+        let proofs = work.leaves.write(&tx, &mut self.edges)?;
         let begun = Instant::now();
         tx.commit()?;
         scans.sort_by_key(|record| record.seq);
-        Ok((scans, begun.elapsed()))
+        Ok(Committed { scans, proofs, time: begun.elapsed() })
     }
 
     /// A log that never restarts would grow for as long as the rush lasts.
@@ -326,10 +361,31 @@ impl Worker {
     }
 }
 
+/// What a transaction wrote, once it is durable.
+struct Committed {
+    scans: Vec<ScanRecord>,
+    proofs: Proofs,
+    time: Duration,
+}
+
+/// The answer to a scan: written now, with its place in the log, or what else came of it.
+fn recorded(
+    result: std::result::Result<(ScanRecord, u64), Result<Recorded>>,
+    proofs: &Proofs,
+) -> Result<Recorded> {
+    match result {
+        Ok((record, leaf)) => {
+            let logged = proofs.of(record.event, leaf).ok_or_else(gone)?;
+            Ok(Recorded::New(record, logged))
+        }
+        Err(answered) => answered,
+    }
+}
+
 fn deliver_end_only(job: Job) -> Deliver {
     match job {
         Job::Admit { reply, .. } => Box::new(move |end| {
-            let _ = reply.send(end.and(Err(gone())));
+            let _ = reply.send(end.and_then(|_| Err(gone())));
         }),
         // Dropping the job drops its reply: the caller learns that the store gave no answer.
         Job::Write(job) => Box::new(move |_| drop(job)),
@@ -337,11 +393,10 @@ fn deliver_end_only(job: Job) -> Deliver {
     }
 }
 
-fn copy_end<T>(end: &Result<T>) -> std::result::Result<(), StoreError> {
-    match end {
-        Ok(_) => Ok(()),
-        Err(StoreError::Broken(why)) => Err(StoreError::Broken(why.clone())),
-        Err(error) => Err(StoreError::Unavailable(error.to_string())),
+fn copy_error(error: &StoreError) -> StoreError {
+    match error {
+        StoreError::Broken(why) => StoreError::Broken(why.clone()),
+        error => StoreError::Unavailable(error.to_string()),
     }
 }
 

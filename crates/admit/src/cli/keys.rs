@@ -90,7 +90,7 @@ async fn reseal(app: &App) -> Result<usize> {
     let mut sealed = 0;
     for key in app.store.keys().await? {
         if let Some(secret) = app.vault.rewrap(&key.secret, app.now())? {
-            app.store.put_key(SigningKey { secret, ..key }).await?;
+            app.store.put_key(SigningKey { secret, ..key }, app.now()).await?;
             sealed += 1;
         }
     }

@@ -16,6 +16,7 @@ use hyper_util::rt::TokioTimer;
 
 use super::{Data, say};
 use crate::http::{self, Help, Options};
+use crate::log::{self, Rollback};
 use crate::qr::{self, Level, Symbol};
 use crate::tls::{self, Names, Tls};
 use crate::{App, clock, sample};
@@ -71,6 +72,10 @@ pub(super) struct Serve {
     /// Make the data folder with a sample event when there is none
     #[arg(long)]
     sample: bool,
+    /// Go on although the database is older than the newest signed checkpoint (a restored backup):
+    /// the audit log tells it, and is signed for another origin from now on
+    #[arg(long)]
+    accept_rollback: bool,
     /// Add an endpoint that does nothing, to measure against
     #[arg(long, hide = true)]
     bench: bool,
@@ -101,7 +106,11 @@ impl Serve {
         if new {
             sample::create(&app).await?;
         }
-        tokio::spawn(look_after(Arc::clone(&app)));
+        let checkpoints = folder.checkpoints();
+        let on_rollback =
+            if self.accept_rollback { Rollback::Accept } else { Rollback::Refuse };
+        log::check_kept(app.store.as_ref(), &checkpoints, &on_rollback, app.now()).await?;
+        tokio::spawn(look_after(Arc::clone(&app), checkpoints.clone()));
         let options = Options { bench: self.bench };
         let router = http::router(Arc::clone(&app), options);
         let served = async {
@@ -112,7 +121,7 @@ impl Serve {
             }
         };
         tokio::select! {
-            result = served => result,
+            result = served => result.and(app.log.keep(&checkpoints).map_err(Into::into)),
             why = broken(&store) => anyhow::bail!(
                 "the disk failed ({why}); stopped, because nothing written now could be trusted"
             ),
@@ -236,7 +245,7 @@ async fn broken(store: &SqliteStore) -> String {
 }
 
 /// Looks for changes by other processes (the command line), and forgets idle limits.
-async fn look_after(app: Arc<App>) {
+async fn look_after(app: Arc<App>, checkpoints: PathBuf) {
     // No version yet: the first look reads the books once more, for changes during the start.
     let mut seen = i64::MIN;
     let mut look = tokio::time::interval(LOOK_EVERY);
@@ -244,6 +253,9 @@ async fn look_after(app: Arc<App>) {
     loop {
         tokio::select! {
             _ = look.tick() => {
+                if let Err(error) = app.log.keep(&checkpoints) {
+                    tracing::error!(%error, "the newest checkpoints could not be kept");
+                }
                 let version = app.store.outside_version().await.unwrap_or(seen);
                 if version != seen {
                     match app.refresh().await {

@@ -62,7 +62,8 @@ impl Issue {
             for holder in std::mem::replace(&mut wanted, rest) {
                 let (app, view) = (std::sync::Arc::clone(&app), view.clone());
                 tasks.push(tokio::spawn(async move {
-                    let ticket = registration::issue_by_staff(&app, &view, kind, holder).await?;
+                    let given = registration::issue_by_staff(&app, &view, kind, holder).await?;
+                    let ticket = given.ticket;
                     let code = ticket::code(&app.books.now(), &ticket)?;
                     anyhow::Ok(format!("{},{code}", ticket.grant.ticket))
                 }));

@@ -13,9 +13,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::extract::{At, Gate, Json};
+use super::log::{Circuit, MerkleValidation};
 use super::problem::Problem;
 use crate::admission::{self, Presented};
 use crate::error::Error;
+use crate::log::Inclusion;
 use crate::{App, clock};
 
 /// One presentation of a code.
@@ -58,6 +60,8 @@ pub(super) struct Verdict {
     repeated: bool,
     /// Until when this device may take the entry back.
     undo_until: Option<String>,
+    /// The proof that it stands in the audit log; null when nothing was recorded.
+    merkle_validation: Option<MerkleValidation>,
 }
 
 /// A ticket as a gate may know it.
@@ -75,6 +79,7 @@ pub(super) struct UndoneEntry {
     verdict: String,
     scan_id: String,
     at: String,
+    merkle_validation: Option<MerkleValidation>,
 }
 
 impl Verdict {
@@ -106,8 +111,13 @@ impl Verdict {
             at: clock::rfc3339(answer.at),
             repeated: answer.repeated,
             undo_until: answer.undo_until.map(clock::rfc3339),
+            merkle_validation: answer.proof.as_ref().map(proved),
         }
     }
+}
+
+fn proved(proof: &Inclusion) -> MerkleValidation {
+    MerkleValidation::of(proof, Circuit::Ticket)
 }
 
 fn scan_id(text: &str) -> Result<ScanId, Error> {
@@ -145,11 +155,12 @@ pub(super) async fn undo(
     Gate(device): Gate,
     At(id): At<String>,
 ) -> Result<Answer<UndoneEntry>, Problem> {
-    let record = admission::undo(&app, &device, scan_id(&id)?).await?;
+    let (record, proof) = admission::undo(&app, &device, scan_id(&id)?).await?;
     Ok(Answer(UndoneEntry {
         verdict: "undo".to_owned(),
         scan_id: record.scan.id.to_string(),
         at: clock::rfc3339(record.scan.at),
+        merkle_validation: proof.as_ref().map(proved),
     }))
 }
 
@@ -174,5 +185,6 @@ pub(super) async fn noop(Json(input): Json<ScanInput>) -> Answer<Verdict> {
         at: "2026-01-01T00:00:00.000Z".to_owned(),
         repeated: false,
         undo_until: Some("2026-01-01T00:15:00.000Z".to_owned()),
+        merkle_validation: None,
     })
 }

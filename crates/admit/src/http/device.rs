@@ -65,6 +65,9 @@ pub(super) struct PairInput {
     code: String,
     /// What the device is, for people.
     platform: String,
+    /// The Ed25519 public key that it signs its lists of spent tickets with: 32 bytes in base64url.
+    #[serde(default)]
+    public_key: Option<String>,
 }
 
 /// A paired device's credential, told this once.
@@ -194,6 +197,12 @@ pub(super) async fn revoke(
     Ok(StatusCode::NO_CONTENT)
 }
 
+fn public_key(text: &str) -> Result<[u8; 32], Error> {
+    let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).ok();
+    let wrong = || Error::field("public_key", "Use 32 bytes in base64url.");
+    bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(wrong)
+}
+
 #[utoipa::path(post, path = "/v1/pair", tag = "gate", operation_id = "pair",
     request_body = PairInput, responses((status = 200, body = Paired), (status = 404, body = Problem), (status = 429, body = Problem)))]
 /// Turns a pairing code into a device. Unknown, used and expired codes get the same answer.
@@ -203,7 +212,8 @@ pub(super) async fn pair(
     Json(input): Json<PairInput>,
 ) -> Result<Answer<Paired>, Problem> {
     app.limits.pairing(address)?;
-    let (device, token) = device::pair(&app, &input.code, input.platform).await?;
+    let public_key = input.public_key.as_deref().map(public_key).transpose()?;
+    let (device, token) = device::pair(&app, &input.code, input.platform, public_key).await?;
     let gate = device.gate.map(|gate| gate.0);
     Ok(Answer(Paired { device_id: device.number.0, token, gate }))
 }

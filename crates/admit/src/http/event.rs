@@ -246,6 +246,7 @@ impl EventInput {
             show_name_at_gate: self.show_name_at_gate.unwrap_or(old.show_name_at_gate),
             phone: self.phone.unwrap_or(old.phone),
             questions,
+            sandbox: old.sandbox,
         })
     }
 
@@ -265,6 +266,7 @@ impl EventInput {
             show_name_at_gate: false,
             phone: "optional".to_owned(),
             questions: "[]".to_owned(),
+        sandbox: false,
         }
     }
 }

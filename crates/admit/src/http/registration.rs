@@ -10,11 +10,12 @@ use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::log::{Circuit, MerkleValidation};
 use super::extract::{At, From, Json, event_at};
 use super::problem::Problem;
 use super::ticket::Ticket;
 use crate::registration::{self, Holder, Registration};
-use crate::{App, ticket};
+use crate::{App, issuance, ticket};
 
 /// What the form asks.
 #[derive(Deserialize, ToSchema)]
@@ -39,6 +40,8 @@ pub(super) struct Registered {
     access: String,
     /// The ticket's page. The credential stands after the `#`, which browsers send to nobody.
     ticket_url: String,
+    /// The proof that the issue stands in the audit log.
+    merkle_validation: Option<MerkleValidation>,
 }
 
 #[utoipa::path(post, path = "/v1/events/{event}/registrations", tag = "public",
@@ -70,10 +73,14 @@ pub(super) async fn register(
         },
         key,
     };
-    let (issued, repeated) = registration::register(&app, &view, wanted).await?;
-    let access = ticket::access(&app, issued.grant.event, issued.grant.ticket);
+    let given = registration::register(&app, &view, wanted).await?;
+    let repeated = given.logged.is_none();
+    let proof = issuance::proof(&app, &given).await?;
+    let grant = given.ticket.grant;
+    let access = ticket::access(&app, grant.event, grant.ticket);
     let registered = Registered {
-        ticket: Ticket::of(&ticket::opened(&app, issued)?),
+        ticket: Ticket::of(&ticket::opened(&app, given.ticket)?),
+        merkle_validation: proof.as_ref().map(|p| MerkleValidation::of(p, Circuit::Ticket)),
         ticket_url: format!("/ticket/#{access}"),
         access,
     };

@@ -333,7 +333,7 @@ pub(super) async fn issue(
     let holder = input.name.map(|name| registration::Holder { name, email, ..Default::default() });
     let kind = TypeNo(input.ticket_type);
     let issued = registration::issue_by_staff(&app, &view, kind, holder).await?;
-    Ok((StatusCode::CREATED, Answer(DeskTicket::of(&ticket::opened(&app, issued)?))))
+    Ok((StatusCode::CREATED, Answer(DeskTicket::of(&ticket::opened(&app, issued.ticket)?))))
 }
 
 #[utoipa::path(get, path = "/v1/desk/events/{event}/tickets/{ticket}", tag = "desk",
@@ -367,7 +367,7 @@ async fn stand(
 ) -> Result<Answer<DeskTicket>, Problem> {
     desk.organiser()?;
     let event = event_at(app, slug)?.event.number;
-    let changed = ticket::set_standing(app, event, number(ticket)?, standing).await?;
+    let (changed, _) = ticket::set_standing(app, event, number(ticket)?, standing).await?;
     Ok(Answer(DeskTicket::of(&ticket::opened(app, changed)?)))
 }
 

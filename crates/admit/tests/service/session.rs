@@ -136,6 +136,10 @@ async fn ask(app: &TestApp, who: &Who, method: &str, path: &str) -> StatusCode {
         .replace("{number}", "77")
         .replace("{device}", "77")
         .replace("{ticket}", "00000-00000-0000")
+        .replace("{index}", "0")
+        .replace("{size}", "1")
+        .replace("{from}", "1")
+        .replace("{to}", "1")
         .replace("{scan_id}", "AAAAAAAAAAAAAAAAAAAAAA");
     let builder = request(&method.to_uppercase(), who, &path)
         .header(header::CONTENT_TYPE, "application/json");

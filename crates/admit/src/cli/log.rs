@@ -1,0 +1,90 @@
+//! `admit log`: checks an audit log without a server, and writes one out to be checked.
+
+mod verify;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use admit_core::id::EventNo;
+use admit_core::log::checkpoint::Checkpoint;
+use admit_core::log::note::Verifier;
+use admit_core::log::tile::{Part, TilePath, encode_bundle, encode_hashes};
+use admit_core::log::tree::TILE_WIDTH;
+use anyhow::{Context, ensure};
+use clap::Subcommand;
+
+use super::{Data, say};
+use crate::{App, event, log};
+
+#[derive(Subcommand)]
+pub(super) enum LogCommand {
+    /// Check an exported log, a checkpoint or a receipt; needs no server and no data folder
+    Verify(verify::Verify),
+    /// Write an event's log into a folder (C2SP tlog-tiles); the server may be running
+    Export(Export),
+}
+
+#[derive(clap::Args)]
+pub(super) struct Export {
+    #[command(flatten)]
+    data: Data,
+    /// The event's slug
+    #[arg(long)]
+    event: String,
+    /// Where to; may hold an older export of the same log
+    folder: PathBuf,
+}
+
+impl LogCommand {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Verify(verify) => verify.run(),
+            Self::Export(export) => export.run().await,
+        }
+    }
+}
+
+impl Export {
+    async fn run(self) -> anyhow::Result<()> {
+        let (app, _) = self.data.open().await?;
+        let event = event::find(&app, &self.event)?.event.number;
+        let note = log::checkpoint(&app, event).await?;
+        let origin = note.lines().next().unwrap_or_default();
+        let key = app.log.vkey(event, origin)?;
+        let head = Checkpoint::open(&note, &[Verifier::parse(&key)?])?;
+        for path in TilePath::all(head.size) {
+            let bytes = part(&app, event, path).await?;
+            write(&self.folder.join(path.to_string()), &bytes)?;
+        }
+        // Last, so that it never names what is not there.
+        write(&self.folder.join("checkpoint"), note.as_bytes())?;
+        say(&format!("{} entries of {} written; check them with:", head.size, head.origin))?;
+        say(&format!("admit log verify {} --key '{key}'", self.folder.display()))
+    }
+}
+
+/// The bytes of a part of the log. The log may have grown past it meanwhile.
+async fn part(app: &App, event: EventNo, path: TilePath) -> anyhow::Result<Vec<u8>> {
+    let width = usize::try_from(path.width)?;
+    let (bytes, found) = match path.part {
+        Part::Entries(index) => {
+            let (from, limit) = (index * TILE_WIDTH, u32::try_from(path.width)?);
+            let entries = app.store.log_entries(event, from, limit).await?;
+            (encode_bundle(&entries)?, entries.len())
+        }
+        Part::Hashes(tile) => {
+            let mut hashes = app.store.log_tile(event, tile).await?;
+            hashes.truncate(width);
+            (encode_hashes(&hashes), hashes.len())
+        }
+    };
+    ensure!(found == width, "the database has lost a part of {path}");
+    Ok(bytes)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let folder = path.parent().unwrap_or(path);
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(path, bytes))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
