@@ -204,7 +204,7 @@ fn admission(use_no: u32, max_uses: u8) -> Admission {
     Admission { use_no, uses_remaining }
 }
 
-fn exhausted(max_uses: u8) -> Reason {
+pub(crate) fn exhausted(max_uses: u8) -> Reason {
     if max_uses == 1 { Reason::AlreadyUsed } else { Reason::UsesExhausted }
 }
 

@@ -6,10 +6,12 @@
 
 pub mod admission;
 pub mod base45;
+pub mod edge;
 pub mod id;
 pub mod log;
 pub mod reason;
 pub mod setup;
+pub mod spent;
 pub mod stats;
 pub mod ticket;
 pub mod vault;

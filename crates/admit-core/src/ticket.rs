@@ -264,6 +264,16 @@ impl KeyRing {
         }
     }
 
+    /// What a compact code for `event` claims to grant, signature unread: enough to refuse a ticket
+    /// that is known to be spent, and for nothing else.
+    pub fn claimed(event: EventNo, code: &str) -> Option<Grant> {
+        if code.len() > CODE_BYTES_MAX {
+            return None;
+        }
+        let grant = compact::Unverified::read(code)?.grant;
+        (grant.event == event).then_some(grant)
+    }
+
     fn key(
         &self,
         wanted: EventNo,

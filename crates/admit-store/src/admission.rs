@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use admit_core::admission::{Admission, Entry, Scan, UndoRefused, Verdict};
+use admit_core::admission::{Admission, Entry, History, Scan, UndoRefused, Verdict};
 use admit_core::id::{DeviceNo, EventNo, ScanId, TicketId, TypeNo, UnixMs};
 use admit_core::log::leaf::{Details, Fact, Kind, LogKey};
 use admit_core::stats::Outcome;
@@ -84,6 +84,17 @@ pub enum Recorded {
     IdReused,
 }
 
+/// What would be decided about a scan, if it were made now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preview {
+    /// Admit or refuse.
+    pub verdict: Verdict,
+    /// What is on the books about the ticket; none when it was never issued here.
+    pub history: Option<History>,
+    /// The newest leaf about it.
+    pub last_leaf: Option<u64>,
+}
+
 /// The answer to an undo.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Undone {
@@ -103,6 +114,10 @@ pub trait Admissions: Send + Sync {
     /// share one commit. Refusals are recorded and repeated like admissions. `key` is that of the
     /// event's audit log, whose leaf is part of the same write.
     async fn admit(&self, ticket: Verified, scan: Scan, key: LogKey) -> Result<Recorded>;
+
+    /// What [`Self::admit`] would say now; nothing is recorded, and nobody may be let in by it. Gate
+    /// 0 stands for no gate in particular.
+    async fn preview(&self, ticket: Verified, scan: Scan) -> Result<Preview>;
 
     /// Takes back the entry that scan `id` of `device` made.
     async fn undo(

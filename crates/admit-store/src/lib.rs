@@ -9,6 +9,7 @@ pub mod admission;
 pub mod event;
 pub mod key;
 pub mod log;
+pub mod spent;
 pub mod sqlite;
 pub mod ticket;
 
@@ -30,6 +31,7 @@ pub trait Store:
     + key::Keys
     + account::Accounts
     + log::Logs
+    + spent::Spents
 {
 }
 
@@ -40,6 +42,7 @@ impl<S> Store for S where
         + key::Keys
         + account::Accounts
         + log::Logs
+        + spent::Spents
 {
 }
 

@@ -11,6 +11,7 @@ mod log;
 mod migration;
 mod reader;
 mod row;
+mod spent;
 mod ticket;
 mod writer;
 

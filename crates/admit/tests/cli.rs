@@ -38,6 +38,7 @@ fn every_command_has_help() {
         "user",
         "api-key",
         "keys",
+        "log",
         "backup",
         "restore",
         "ca",

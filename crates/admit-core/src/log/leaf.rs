@@ -227,13 +227,16 @@ impl Fact {
         let kind = [self.kind.number()];
         let ticket = details.ticket.0.to_be_bytes();
         let use_no = details.use_no.to_be_bytes();
-        let once: &[&[u8]] = &[b"tag\0", &kind, &ticket, &use_no];
+        // An entry is one entry, wherever it was decided.
+        let once_kind = [if self.kind == Kind::Import { Kind::Admit } else { self.kind }.number()];
         match self.kind {
-            Kind::Issue | Kind::Admit => hmac_sha256(&key.0, once),
+            Kind::Issue | Kind::Admit | Kind::Import => {
+                hmac_sha256(&key.0, &[b"tag\0", &once_kind, &ticket, &use_no])
+            }
             _ => {
                 let (at, device) = (self.at.0.to_be_bytes(), details.device.0.to_be_bytes());
-                let many = [once, &[&at, &device, &details.scan.0]].concat();
-                hmac_sha256(&key.0, &many)
+                let scan = &details.scan.0;
+                hmac_sha256(&key.0, &[b"tag\0", &kind, &ticket, &use_no, &at, &device, scan])
             }
         }
     }

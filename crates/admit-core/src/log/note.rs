@@ -118,6 +118,12 @@ impl Verifier {
         Ok(verifier)
     }
 
+    /// The key called `name` of 32 bytes; refused when they are no key or a weak one.
+    pub fn ed25519(name: &str, key: &[u8; 32]) -> Result<Self, NoteError> {
+        let key = VerifyingKey::from_bytes(key).map_err(|_| NoteError::BadKey)?;
+        if key.is_weak() { Err(NoteError::BadKey) } else { Self::new(name, key) }
+    }
+
     /// The name in its signature lines.
     pub fn name(&self) -> &str {
         &self.name

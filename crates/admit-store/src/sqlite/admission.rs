@@ -12,13 +12,13 @@ use admit_core::reason::Reason;
 use admit_core::stats::Outcome;
 use admit_core::ticket::{Verified, digest};
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::broadcast;
 
 use super::SqliteStore;
 use super::row::{Columns, collect, entry_columns, first};
 use super::writer::{Done, Work};
-use crate::admission::{Admissions, Recorded, ScanRecord, Undone};
+use crate::admission::{Admissions, Preview, Recorded, ScanRecord, Undone};
 use crate::{PAGE_ROWS_MAX, Result, StoreError};
 
 const ADMIT: i64 = 0;
@@ -71,7 +71,7 @@ impl Batch {
     /// Decides about one scan by what the transaction sees. Only reads.
     pub(super) fn plan(
         &mut self,
-        tx: &Transaction<'_>,
+        tx: &Connection,
         ticket: &Verified,
         scan: &Scan,
     ) -> Result<Planned> {
@@ -108,7 +108,7 @@ impl Batch {
         Ok(Planned::Write(Box::new(Plan { record, digest: ticket.digest(), history, previous })))
     }
 
-    fn rules(&mut self, tx: &Transaction<'_>, event: EventNo, gate: GateNo) -> Result<Rules> {
+    fn rules(&mut self, tx: &Connection, event: EventNo, gate: GateNo) -> Result<Rules> {
         if let Some(rules) = self.rules.get(&(event, gate)) {
             return Ok(*rules);
         }
@@ -129,10 +129,24 @@ impl Batch {
     }
 }
 
+/// Decides as [`Batch::plan`] would, and leaves it at that.
+fn preview(connection: &Connection, ticket: &Verified, scan: &Scan) -> Result<Preview> {
+    let event = ticket.grant().event;
+    let mut rules = Batch::default().rules(connection, event, scan.gate)?;
+    // Where no gate is named, none is closed.
+    rules.gate_open |= scan.gate == GateNo(0);
+    let spend = read_spend(connection, event, ticket.digest())?;
+    let history = spend.as_ref().map(|spend| spend.history);
+    let verdict = decide(ticket, scan, history.as_ref(), &rules).verdict;
+    let last_leaf = spend.and_then(|spend| spend.last_leaf);
+    Ok(Preview { verdict, history, last_leaf })
+}
+
 /// A row of the spend table.
 pub(super) struct Spend {
     pub(super) history: History,
     pub(super) last_seq: Option<i64>,
+    pub(super) last_leaf: Option<u64>,
 }
 
 /// Where the newest record about a ticket is; none for what stays as it was.
@@ -150,7 +164,11 @@ pub(super) fn read_spend(
     let mut statement =
         connection.prepare_cached("SELECT * FROM spend WHERE event = ?1 AND digest = ?2")?;
     first(&mut statement, params![event.0, digest.0], "spend", |columns| {
-        Ok(Spend { history: read_history(columns)?, last_seq: columns.int_or_none("last_seq")? })
+        Ok(Spend {
+            history: read_history(columns)?,
+            last_seq: columns.int_or_none("last_seq")?,
+            last_leaf: columns.int_or_none("last_leaf")?.map(i64::cast_unsigned),
+        })
     })
 }
 
@@ -201,7 +219,7 @@ pub(super) fn write_spend(
     Ok(())
 }
 
-fn insert_scan(tx: &Connection, record: &ScanRecord, previous: Option<i64>) -> Result<i64> {
+pub(super) fn insert_scan(tx: &Connection, record: &ScanRecord, previous: Option<i64>) -> Result<i64> {
     let (kind, reason, use_no) = match record.outcome {
         Outcome::Admit { use_no } => (ADMIT, None, use_no),
         Outcome::Refuse(reason) => (REFUSE, Some(reason.code()), 0),
@@ -378,6 +396,10 @@ impl Admissions for SqliteStore {
             (Undone::Done(record, _), logged) => Undone::Done(record, logged),
             (other, _) => other,
         })
+    }
+
+    async fn preview(&self, ticket: Verified, scan: Scan) -> Result<Preview> {
+        self.read(move |connection| preview(connection, &ticket, &scan)).await
     }
 
     async fn scans_after(&self, event: EventNo, seq: i64, limit: u32) -> Result<Vec<ScanRecord>> {

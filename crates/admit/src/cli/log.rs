@@ -14,6 +14,7 @@ use anyhow::{Context, ensure};
 use clap::Subcommand;
 
 use super::{Data, say};
+use crate::log::Rollback;
 use crate::{App, event, log};
 
 #[derive(Subcommand)]
@@ -48,7 +49,11 @@ impl Export {
     async fn run(self) -> anyhow::Result<()> {
         let (app, _) = self.data.open().await?;
         let event = event::find(&app, &self.event)?.event.number;
+        // What is signed here must never contradict what was signed before.
+        let kept = self.data.folder().checkpoints();
+        log::check_kept(app.store.as_ref(), &kept, &Rollback::Refuse, app.now()).await?;
         let note = log::checkpoint(&app, event).await?;
+        app.log.keep(&kept)?;
         let origin = note.lines().next().unwrap_or_default();
         let key = app.log.vkey(event, origin)?;
         let head = Checkpoint::open(&note, &[Verifier::parse(&key)?])?;

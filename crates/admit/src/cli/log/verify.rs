@@ -116,7 +116,7 @@ impl Export<'_> {
         let entries = audit.entries();
         say(&format!(
             "in order: no use of a ticket was admitted twice; {entries} admissions stand, {undone} \
-             were taken back"
+             taken back"
         ))
     }
 

@@ -1,0 +1,237 @@
+//! A gate that admits by itself: it holds public keys and what it knows to be spent, and needs
+//! nobody to decide. The same verification and the same [`decide`] as the server.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::admission::{Entry, History, Rules, Scan, Verdict, decide, exhausted};
+use crate::id::{DeviceNo, Digest, EventNo, GateNo, UnixMs};
+use crate::reason::Reason;
+use crate::spent::{ENTRIES_MAX, Imported, SpentEntry, SpentList, import, scan_id};
+use crate::ticket::{Grant, KeyRing};
+
+/// A gate with its memory.
+pub struct EdgeGate {
+    event: EventNo,
+    device: DeviceNo,
+    gate: GateNo,
+    ring: KeyRing,
+    rules: Rules,
+    /// What is known of each ticket that was seen here or told by another gate.
+    spent: BTreeMap<Digest, History>,
+    /// Which entries of other devices are in `spent` already.
+    learnt: BTreeSet<(DeviceNo, u64)>,
+    /// What was admitted here, in order.
+    journal: Vec<SpentEntry>,
+}
+
+/// The gate's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EdgeVerdict {
+    /// Admit or refuse.
+    pub verdict: Verdict,
+    /// Whether the signature is right; none when nobody looked, for the ticket is known to be spent.
+    pub signature: Option<bool>,
+    /// The ticket's name in the spend table, if the code names a ticket at all.
+    pub digest: Option<Digest>,
+    /// What the token grants, once its signature was checked.
+    pub grant: Option<Grant>,
+}
+
+impl EdgeGate {
+    /// A gate that has seen nothing.
+    pub fn new(
+        event: EventNo,
+        device: DeviceNo,
+        gate: GateNo,
+        ring: KeyRing,
+        closes_at: Option<UnixMs>,
+    ) -> Self {
+        Self {
+            event,
+            device,
+            gate,
+            ring,
+            rules: Rules { gate_open: true, closes_at },
+            spent: BTreeMap::new(),
+            learnt: BTreeSet::new(),
+            journal: Vec::new(),
+        }
+    }
+
+    /// Judges a code and changes nothing.
+    pub fn verify(&self, code: &str, now: UnixMs) -> EdgeVerdict {
+        self.judge(code, now).0
+    }
+
+    /// Judges a code and, when it is admitted, uses the ticket; the entry to be made durable before
+    /// anybody is let in.
+    pub fn consume(&mut self, code: &str, now: UnixMs) -> (EdgeVerdict, Option<SpentEntry>) {
+        let (verdict, next) = self.judge(code, now);
+        let (Some(digest), Some(history)) = (verdict.digest, next) else { return (verdict, None) };
+        self.spent.insert(digest, history);
+        let entry = SpentEntry { sequence: self.next_sequence(), gate: self.gate, at: now, digest };
+        self.journal.push(entry);
+        (verdict, Some(entry))
+    }
+
+    fn judge(&self, code: &str, now: UnixMs) -> (EdgeVerdict, Option<History>) {
+        let claimed = KeyRing::claimed(self.event, code);
+        // What is known to be spent is refused before anything else is looked at. The number of uses
+        // is only claimed at this point, but a forged one would be refused as well.
+        if let Some(grant) = claimed
+            && self.uses(grant.digest()) >= u32::from(grant.max_uses)
+            && grant.max_uses != 0
+        {
+            let reason = exhausted(grant.max_uses);
+            return (refused(reason, None, Some(grant.digest())), None);
+        }
+        let ticket = match self.ring.verify(self.event, code, now) {
+            Ok(ticket) => ticket,
+            Err(invalid) => {
+                let digest = claimed.map(|grant| grant.digest());
+                return (refused(invalid.into(), Some(false), digest), None);
+            }
+        };
+        let history = self.spent.get(&ticket.digest()).copied().unwrap_or(History::FRESH);
+        let sequence = self.next_sequence();
+        let scan = Scan {
+            id: scan_id(self.device, sequence),
+            device: self.device,
+            gate: self.gate,
+            at: now,
+        };
+        let decision = decide(&ticket, &scan, Some(&history), &self.rules);
+        let verdict = EdgeVerdict {
+            verdict: decision.verdict,
+            signature: Some(true),
+            digest: Some(ticket.digest()),
+            grant: Some(*ticket.grant()),
+        };
+        (verdict, decision.next)
+    }
+
+    fn uses(&self, digest: Digest) -> u32 {
+        self.spent.get(&digest).map_or(0, |history| history.uses)
+    }
+
+    fn next_sequence(&self) -> u64 {
+        self.journal.last().map_or(0, |entry| entry.sequence).saturating_add(1)
+    }
+
+    /// What was admitted here after entry `sequence`, as a list to be signed.
+    pub fn spent_after(&self, sequence: u64) -> SpentList {
+        let after = self.journal.iter().filter(|entry| entry.sequence > sequence);
+        let entries = after.take(ENTRIES_MAX).copied().collect();
+        SpentList { event: self.event, device: self.device, entries }
+    }
+
+    /// Learns what another gate admitted; how many of its entries were new. Lists may come twice and
+    /// in any order.
+    pub fn learn(&mut self, list: &SpentList) -> usize {
+        if list.event != self.event || list.device == self.device {
+            return 0;
+        }
+        let mut learnt = 0;
+        for spent in &list.entries {
+            if !self.learnt.insert((list.device, spent.sequence)) {
+                continue;
+            }
+            learnt += 1;
+            let entry = Entry {
+                scan: scan_id(list.device, spent.sequence),
+                device: list.device,
+                gate: spent.gate,
+                at: spent.at,
+            };
+            let history = self.spent.entry(spent.digest).or_insert(History::FRESH);
+            // How often the ticket may be used is asked when it comes; here its uses are counted.
+            if let Imported::Stored(next) = import(history, 0, entry) {
+                *history = next;
+            }
+        }
+        learnt
+    }
+}
+
+fn refused(reason: Reason, signature: Option<bool>, digest: Option<Digest>) -> EdgeVerdict {
+    EdgeVerdict { verdict: Verdict::Refuse(reason), signature, digest, grant: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{GateSet, KeyNo, TicketId, TypeNo};
+    use crate::ticket::tests::{EVENT, ring, secret};
+    use crate::ticket::{Algorithm, Format};
+
+    const NOW: UnixMs = UnixMs(1_700_000_000_000);
+
+    fn gate(number: u16) -> EdgeGate {
+        let device = DeviceNo(i64::from(number));
+        EdgeGate::new(EVENT, device, GateNo(number), ring(Algorithm::Ed25519), None)
+    }
+
+    fn code(ticket: u64, max_uses: u8) -> String {
+        let grant = Grant {
+            event: EVENT,
+            ticket: TicketId(ticket),
+            type_no: TypeNo(1),
+            not_before_s: 0,
+            expires_s: 0,
+            max_uses,
+            gates: GateSet::of(&[GateNo(1), GateNo(2)]).unwrap(),
+        };
+        secret(Algorithm::Ed25519).sign(Format::Compact, KeyNo(1), &grant)
+    }
+
+    fn admitted(verdict: &EdgeVerdict) -> bool {
+        matches!(verdict.verdict, Verdict::Admit(_))
+    }
+
+    #[test]
+    fn a_ticket_is_consumed_once_at_an_edge_gate() {
+        let mut gate = gate(1);
+        let code = code(9, 1);
+        assert!(admitted(&gate.verify(&code, NOW)));
+        assert!(admitted(&gate.consume(&code, NOW).0));
+        assert_eq!(gate.consume(&code, NOW).0.verdict, Verdict::Refuse(Reason::AlreadyUsed));
+        assert_eq!(gate.spent_after(0).entries.len(), 1);
+    }
+
+    #[test]
+    fn another_gate_refuses_what_it_was_told_without_looking_at_the_signature() {
+        let (mut here, mut there) = (gate(1), gate(2));
+        let code = code(9, 1);
+        here.consume(&code, NOW);
+        assert_eq!(there.learn(&here.spent_after(0)), 1);
+        assert_eq!(there.learn(&here.spent_after(0)), 0);
+        let refused = there.verify(&code, NOW);
+        assert_eq!(refused.verdict, Verdict::Refuse(Reason::AlreadyUsed));
+        assert_eq!(refused.signature, None);
+    }
+
+    #[test]
+    fn a_ticket_for_two_entries_has_one_left_after_one_elsewhere() {
+        let (mut here, mut there) = (gate(1), gate(2));
+        let code = code(9, 2);
+        here.consume(&code, NOW);
+        there.learn(&here.spent_after(0));
+        assert!(admitted(&there.consume(&code, NOW).0));
+        assert!(!admitted(&there.consume(&code, NOW).0));
+    }
+
+    #[test]
+    fn a_valid_ticket_at_the_wrong_gate_is_denied_and_its_signature_is_right() {
+        let denied = gate(3).verify(&code(9, 1), NOW);
+        assert_eq!(denied.verdict, Verdict::Refuse(Reason::EntryPointDenied));
+        assert_eq!(denied.signature, Some(true));
+    }
+
+    #[test]
+    fn a_forged_code_is_told_as_forged() {
+        let mut forged = code(9, 1);
+        forged.replace_range(60..61, if &forged[60..61] == "A" { "B" } else { "A" });
+        let told = gate(1).verify(&forged, NOW);
+        assert_eq!(told.verdict, Verdict::Refuse(Reason::Invalid));
+    }
+}
