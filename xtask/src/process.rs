@@ -7,13 +7,13 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail};
 
-/// A folder whose programs go before the machine's own, once it is known.
-static FIRST_ON_PATH: OnceLock<PathBuf> = OnceLock::new();
+/// Folders whose programs go before the machine's own, once they are known.
+static FIRST_ON_PATH: OnceLock<Vec<PathBuf>> = OnceLock::new();
 
-/// Puts the programs of `folder` before the machine's own, for every program run from now on.
-pub(crate) fn prefer(folder: PathBuf) {
+/// Puts the programs of `folders` before the machine's own, for every program run from now on.
+pub(crate) fn prefer(folders: Vec<PathBuf>) {
     // Only the first call counts, and there is only one.
-    let _ = FIRST_ON_PATH.set(folder);
+    let _ = FIRST_ON_PATH.set(folders);
 }
 
 /// A program to run from `folder`.
@@ -22,7 +22,7 @@ pub(crate) fn command(folder: &Path, program: &str, arguments: &[&str]) -> Comma
     command.args(arguments).current_dir(folder);
     if let Some(first) = FIRST_ON_PATH.get() {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let folders = std::iter::once(first.clone()).chain(std::env::split_paths(&path));
+        let folders = first.iter().cloned().chain(std::env::split_paths(&path));
         // A folder with a colon in its name cannot be on a path at all.
         command.env("PATH", std::env::join_paths(folders).unwrap_or(path));
     }

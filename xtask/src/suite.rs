@@ -74,9 +74,8 @@ fn tools() -> Result<()> {
     machine::install(machine::TO_BUILD)?;
     machine::install(machine::TO_TEST)?;
     machine::need_node()?;
-    if let Some(folder) = machine::need_python_cryptography()? {
-        prefer(folder);
-    }
+    let installed = [machine::need_python_cryptography()?, machine::need_go()?];
+    prefer(installed.into_iter().flatten().collect());
     Ok(())
 }
 

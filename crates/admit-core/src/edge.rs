@@ -3,11 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use data_encoding::BASE64URL_NOPAD;
+use serde::{Deserialize, Serialize};
+
 use crate::admission::{Entry, History, Rules, Scan, Verdict, decide, exhausted};
-use crate::id::{DeviceNo, Digest, EventNo, GateNo, UnixMs};
+use crate::id::{DeviceNo, Digest, EventNo, GateNo, KeyNo, UnixMs};
 use crate::reason::Reason;
 use crate::spent::{ENTRIES_MAX, Imported, SpentEntry, SpentList, import, scan_id};
-use crate::ticket::{Grant, KeyRing};
+use crate::ticket::{Grant, KeyRing, RingKey, VerifyKey};
 
 /// A gate with its memory.
 pub struct EdgeGate {
@@ -22,6 +25,43 @@ pub struct EdgeGate {
     learnt: BTreeSet<(DeviceNo, u64)>,
     /// What was admitted here, in order.
     journal: Vec<SpentEntry>,
+}
+
+/// What an edge gate is made of: the answer to enrolling it, and where it stands.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EdgeSetup {
+    /// Number of the event.
+    pub event_number: u32,
+    /// Number of the device.
+    pub device: i64,
+    /// Public keys of the event's tickets.
+    pub keys: Vec<EdgeKey>,
+}
+
+/// A public key.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EdgeKey {
+    number: u8,
+    public_key: String,
+    #[serde(default)]
+    not_after: Option<i64>,
+}
+
+impl EdgeSetup {
+    /// The gate; none when a key is not understood.
+    pub fn open(&self, gate: GateNo) -> Option<EdgeGate> {
+        let event = EventNo(self.event_number);
+        let mut ring = KeyRing::default();
+        for key in &self.keys {
+            let bytes = BASE64URL_NOPAD.decode(key.public_key.as_bytes()).ok()?;
+            let verify = VerifyKey::ed25519(&bytes.try_into().ok()?)?;
+            let entry = RingKey { key: verify, not_after: key.not_after.map(UnixMs) };
+            ring.add(event, KeyNo(key.number), entry);
+        }
+        Some(EdgeGate::new(event, DeviceNo(self.device), gate, ring, None))
+    }
 }
 
 /// The gate's answer.
@@ -153,6 +193,45 @@ impl EdgeGate {
     }
 }
 
+/// The answer under the seed's names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EdgeAnswer {
+    admitted: bool,
+    offline: bool,
+    server_required: bool,
+    reason: Option<&'static str>,
+    /// Null when nobody looked.
+    signature_valid: Option<bool>,
+    uses_remaining: Option<u32>,
+    proof_digest: Option<String>,
+    /// Sequence number of the entry that was made, when one was.
+    sequence: Option<u64>,
+}
+
+impl EdgeAnswer {
+    /// A verdict and the entry it made.
+    pub fn of(verdict: &EdgeVerdict, entry: Option<SpentEntry>) -> Self {
+        let (admitted, reason, uses_remaining) = match verdict.verdict {
+            Verdict::Admit(admission) => (true, None, admission.uses_remaining),
+            Verdict::Refuse(Reason::AlreadyUsed | Reason::UsesExhausted) => {
+                (false, Some("proof_digest_spent"), Some(0))
+            }
+            Verdict::Refuse(reason) => (false, Some(reason.code()), None),
+        };
+        Self {
+            admitted,
+            offline: true,
+            server_required: false,
+            reason,
+            signature_valid: verdict.signature,
+            uses_remaining,
+            proof_digest: verdict.digest.map(|digest| digest.to_string()),
+            sequence: entry.map(|entry| entry.sequence),
+        }
+    }
+}
+
 fn refused(reason: Reason, signature: Option<bool>, digest: Option<Digest>) -> EdgeVerdict {
     EdgeVerdict { verdict: Verdict::Refuse(reason), signature, digest, grant: None }
 }
@@ -160,7 +239,7 @@ fn refused(reason: Reason, signature: Option<bool>, digest: Option<Digest>) -> E
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{GateSet, KeyNo, TicketId, TypeNo};
+    use crate::id::{GateSet, TicketId, TypeNo};
     use crate::ticket::tests::{EVENT, ring, secret};
     use crate::ticket::{Algorithm, Format};
 

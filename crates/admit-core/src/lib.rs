@@ -8,6 +8,7 @@ pub mod admission;
 pub mod base45;
 pub mod edge;
 pub mod id;
+pub mod link;
 pub mod log;
 pub mod reason;
 pub mod setup;

@@ -10,3 +10,4 @@ pub mod rebuild;
 pub mod receipt;
 pub mod tile;
 pub mod tree;
+pub mod validation;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::admission::{History, Rules, Scan, Verdict, decide};
 use crate::id::{DeviceNo, EventNo, GateNo, KeyNo, ScanId, TicketId, UnixMs};
+use crate::link;
 use crate::reason::Reason;
 use crate::ticket::{Algorithm, Invalid, KeyRing, RingKey, Verified, VerifyKey};
 
@@ -108,8 +109,10 @@ impl Judge {
         let ticket = match self.ring.verify(self.event, code, now) {
             Ok(ticket) => ticket,
             Err(Invalid::KeyNotHere) => return ask_server(),
-            // A ticket number, typed by hand: only the server knows whose it is.
-            Err(_) if TicketId::parse_number(code).is_some() => return ask_server(),
+            // A ticket number typed by hand, or a printed link: only the server knows whose it is.
+            Err(_) if TicketId::parse_number(code).is_some() || link::number(code).is_some() => {
+                return ask_server();
+            }
             Err(invalid) => return refuse(invalid.into(), None),
         };
         let scan = Scan { id: ScanId([0; 16]), device: DeviceNo(0), gate, at: now };

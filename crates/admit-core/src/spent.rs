@@ -134,7 +134,8 @@ pub fn scan_id(device: DeviceNo, sequence: u64) -> ScanId {
     hash.update(b"admit-one/spent scan/v1\0");
     hash.update(device.0.to_be_bytes());
     hash.update(sequence.to_be_bytes());
-    let [id @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = <[u8; 32]>::from(hash.finalize());
+    let [id @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] =
+        <[u8; 32]>::from(hash.finalize());
     ScanId(id)
 }
 

@@ -19,13 +19,11 @@ use admit_core::vault::Sealed;
 use admit_store::Store;
 use admit_store::account::{Pairing, Role, User};
 use admit_store::admission::{Recorded, ScanRecord, Undone};
-use admit_store::key::SigningKey;
 use admit_store::event::{Changed, EventDetails, TypeDetails};
+use admit_store::key::SigningKey;
 use admit_store::spent::Import;
 use admit_store::sqlite::{Durability, SqliteStore};
-use admit_store::ticket::{
-    IdempotencyKey, Issued, NewTicket, Person, Terms, Ticket, TicketFilter,
-};
+use admit_store::ticket::{IdempotencyKey, Issued, NewTicket, Person, Terms, Ticket, TicketFilter};
 
 const NOW: UnixMs = UnixMs(1_700_000_000_000);
 const HOST: &str = "gate.example";
@@ -55,7 +53,8 @@ fn check<F: Future<Output = ()>>(fact: impl Fn(Subject) -> F) {
 }
 
 async fn subject(store: Arc<dyn Store>) -> Subject {
-    let Changed::Done(event) = store.create_event(details("gala"), sealed(), HOST.to_owned(), NOW).await.unwrap()
+    let Changed::Done(event) =
+        store.create_event(details("gala"), sealed(), HOST.to_owned(), NOW).await.unwrap()
     else {
         panic!("no event")
     };
@@ -175,7 +174,9 @@ fn one_of_many_simultaneous_scans_is_admitted() {
         let mut tasks = tokio::task::JoinSet::new();
         for id in 0..64 {
             let (store, ticket) = (Arc::clone(&s.store), verified(&ticket));
-            tasks.spawn(async move { store.admit(ticket, scan(id, i64::from(id)), LOG_KEY).await.unwrap() });
+            tasks.spawn(async move {
+                store.admit(ticket, scan(id, i64::from(id)), LOG_KEY).await.unwrap()
+            });
         }
         let admitted = tasks
             .join_all()
@@ -241,11 +242,15 @@ fn an_undone_entry_is_recorded_and_can_be_made_again() {
     check(|s| async move {
         let ticket = issue(&s, new_ticket(s.event, 1)).await;
         admit(&s, &ticket, scan(1, 1)).await;
-        let other = s.store.undo(s.event, DeviceNo(2), ScanId([1; 16]), NOW, LOG_KEY).await.unwrap();
+        let other =
+            s.store.undo(s.event, DeviceNo(2), ScanId([1; 16]), NOW, LOG_KEY).await.unwrap();
         assert_eq!(other, Undone::UnknownScan);
         let done = s.store.undo(s.event, DeviceNo(1), ScanId([1; 16]), NOW, LOG_KEY).await.unwrap();
-        assert!(matches!(&done, Undone::Done(r, Some(_)) if r.outcome == Outcome::Undo { use_no: 1 }));
-        let again = s.store.undo(s.event, DeviceNo(1), ScanId([1; 16]), NOW, LOG_KEY).await.unwrap();
+        assert!(
+            matches!(&done, Undone::Done(r, Some(_)) if r.outcome == Outcome::Undo { use_no: 1 })
+        );
+        let again =
+            s.store.undo(s.event, DeviceNo(1), ScanId([1; 16]), NOW, LOG_KEY).await.unwrap();
         assert!(matches!((again, done), (Undone::Done(a, None), Undone::Done(b, _)) if a == b));
         assert_eq!(admit(&s, &ticket, scan(2, 1)).await.outcome, Outcome::Admit { use_no: 1 });
         assert_eq!(s.store.scans_of(s.event, ticket.grant.ticket).await.unwrap().len(), 3);
@@ -361,7 +366,9 @@ fn a_pairing_code_makes_one_device() {
             expires_at: NOW.plus(1),
         };
         s.store.put_pairing(pairing.clone()).await.unwrap();
-        let pair = |secret, now| s.store.pair([1; 32], [secret; 32], "test".to_owned(), Some([6; 32]), now);
+        let pair = |secret, now| {
+            s.store.pair([1; 32], [secret; 32], "test".to_owned(), Some([6; 32]), now)
+        };
         let device = pair(7, NOW).await.unwrap().unwrap();
         assert_eq!(device.public_key, Some([6; 32]));
         assert_eq!(pair(8, NOW).await.unwrap(), None);
@@ -399,7 +406,8 @@ fn a_quota_cannot_fall_below_what_was_issued() {
 #[test]
 fn names_of_events_and_gates_are_unique() {
     check(|s| async move {
-        let twice = s.store.create_event(details("gala"), sealed(), HOST.to_owned(), NOW).await.unwrap();
+        let twice =
+            s.store.create_event(details("gala"), sealed(), HOST.to_owned(), NOW).await.unwrap();
         assert_eq!(twice, Changed::NameTaken);
         let twice = s.store.add_gate(s.event, "Main".to_owned()).await.unwrap();
         assert_eq!(twice, Changed::NameTaken);

@@ -2,6 +2,7 @@
 
 use admit_core::admission::{Entry, Scan, UNDO_WINDOW_MS, Verdict};
 use admit_core::id::{GateNo, ScanId, TicketId, TypeNo, UnixMs};
+use admit_core::link;
 use admit_core::reason::Reason;
 use admit_core::ticket::{Invalid, Verified};
 use admit_store::account::Device;
@@ -105,6 +106,13 @@ async fn verify(
         Ok(ticket) => return Ok(Ok(ticket)),
         Err(invalid) => invalid,
     };
+    if link::number(code).is_some() {
+        app.limits.linked(device.number)?;
+        let Some(code) = ticket::by_link(app, device.event, code).await? else {
+            return Ok(Err(invalid));
+        };
+        return Ok(book.ring.verify(device.event, &code, now));
+    }
     let Some(number) = TicketId::parse_number(code) else { return Ok(Err(invalid)) };
     app.limits.typed_number(device.number)?;
     let Some(known) = app.store.ticket(device.event, number).await? else {
@@ -126,7 +134,7 @@ fn refused_unread(scan: &Scan, reason: Reason) -> Answer {
 }
 
 /// The proof of a scan's leaf, with what opens it. `logged` when it was written just now.
-async fn proof(
+pub async fn proof(
     app: &App,
     record: &ScanRecord,
     logged: Option<Logged>,

@@ -54,6 +54,11 @@ impl Book {
         self.devices.get(secret)
     }
 
+    /// The devices of an event, removed ones included.
+    pub fn devices_of(&self, event: EventNo) -> impl Iterator<Item = &Device> {
+        self.devices.values().filter(move |device| device.event == event)
+    }
+
     /// The name of a device.
     pub fn device_name(&self, number: i64) -> &str {
         self.device_names.get(&number).map_or("", String::as_str)
@@ -79,13 +84,10 @@ impl Book {
 
     /// The newest key of an event that signs with `algorithm` at `now`.
     pub fn signer(&self, event: EventNo, algorithm: Algorithm, now: UnixMs) -> Option<&Signer> {
-        self.signers(event)
-            .iter()
-            .rev()
-            .find(|key| {
-                let ends = [key.retired_at, key.not_after];
-                key.algorithm == algorithm && ends.iter().flatten().all(|end| now < *end)
-            })
+        self.signers(event).iter().rev().find(|key| {
+            let ends = [key.retired_at, key.not_after];
+            key.algorithm == algorithm && ends.iter().flatten().all(|end| now < *end)
+        })
     }
 
     /// The key that conceals serial numbers of an event.

@@ -1,6 +1,8 @@
 //! Devices: pairing a scanner with a one-time code, and removing it.
 
 use admit_core::id::{DeviceNo, EventNo, GateNo, UnixMs};
+use admit_core::log::note::Verifier;
+use admit_core::spent::signer_name;
 use admit_store::account::{Device, Pairing};
 
 use crate::App;
@@ -56,6 +58,9 @@ pub async fn pair(
 ) -> Result<(Device, String)> {
     let mut faults = Faults::default();
     faults.text("platform", &platform, 0, 200);
+    let name = signer_name(EventNo(0), DeviceNo(0));
+    let key_fits = public_key.is_none_or(|key| Verifier::ed25519(&name, &key).is_ok());
+    faults.unless(key_fits, "public_key", "This is no Ed25519 public key.");
     faults.end()?;
     let (text, hash) = secret::new(Kind::Device)?;
     let code = secret::pairing_code_hash(code);
@@ -63,6 +68,18 @@ pub async fn pair(
     let device = device.ok_or(Error::PairingCode)?;
     app.refresh().await?;
     Ok((device, text))
+}
+
+/// Makes a device of a program that signs its own lists of spent tickets. It gets no secret: it asks
+/// the server nothing as a device.
+pub async fn enrol(
+    app: &App,
+    event: EventNo,
+    name: String,
+    public_key: [u8; 32],
+) -> Result<Device> {
+    let invitation = invite(app, event, name, None).await?;
+    Ok(pair(app, &invitation.code, "program".to_owned(), Some(public_key)).await?.0)
 }
 
 /// The device with this secret; nothing but memory is asked.

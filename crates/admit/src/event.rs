@@ -53,7 +53,8 @@ pub async fn create(app: &App, details: EventDetails) -> Result<Event> {
     let format = check(&details)?;
     let now = app.now();
     let serial_key = app.vault.wrap(&secret::random::<32>()?, now)?;
-    let event = changed(app.store.create_event(details, serial_key, app.log.host(), now).await?, "event")?;
+    let event =
+        changed(app.store.create_event(details, serial_key, app.log.host(), now).await?, "event")?;
     issuance::ensure_key(app, event.number, format).await?;
     Ok(event)
 }

@@ -3,7 +3,9 @@
 
 mod admission;
 mod assets;
+mod control;
 mod device;
+mod edge;
 mod event;
 mod extract;
 mod health;
@@ -12,6 +14,7 @@ mod live;
 mod log;
 mod problem;
 mod registration;
+mod sandbox;
 mod session;
 mod ticket;
 
@@ -54,6 +57,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wa
         (name = "ticket", description = "Holders, with the credential of their ticket's link"),
         (name = "desk", description = "Staff (session cookie) and programs (API key)"),
         (name = "gate", description = "Paired devices"),
+        (name = "integration", description = "Programs with an organiser's API key, and the sandbox"),
         (name = "service", description = "Operators")
     )
 )]
@@ -65,6 +69,8 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(event::open_events))
         .routes(routes!(event::show_public))
         .routes(routes!(registration::register))
+        .routes(routes!(control::controls))
+        .routes(routes!(sandbox::show))
         .routes(routes!(log::key))
         .routes(routes!(log::checkpoint))
         .routes(routes!(log::receipt))
@@ -95,14 +101,36 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(device::revoke))
         .routes(routes!(live::stats))
         .routes(routes!(live::live))
+        // Programs
+        .routes(routes!(control::generate))
+        .routes(routes!(control::verify))
+        .routes(routes!(control::redeem))
+        .routes(routes!(control::status))
+        .routes(routes!(control::revoke))
+        .routes(routes!(edge::edge_issue))
+        .routes(routes!(edge::edge_verify))
+        .routes(routes!(edge::edge_consume))
+        .routes(routes!(edge::spent_export))
+        .routes(routes!(edge::conflicts))
+        .routes(routes!(edge::enrol))
+        .merge(lists())
         // Gates
         .routes(routes!(device::pair))
         .routes(routes!(device::setup))
         .routes(routes!(admission::admit))
         .routes(routes!(admission::undo))
+        .routes(routes!(edge::gate_conflicts))
         // Operators
         .routes(routes!(health::health))
         .routes(routes!(health::ready))
+}
+
+/// Whole evenings of spent tickets: larger bodies than everything else.
+fn lists() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(edge::spent_sync))
+        .routes(routes!(edge::gate_spent_sync))
+        .layer(DefaultBodyLimit::max(edge::LIST_BODY_BYTES_MAX))
 }
 
 /// The description of the API: an OpenAPI 3.1 document.
@@ -122,7 +150,10 @@ pub fn router(app: Arc<App>, options: Options) -> Router {
     let (mut router, _) = routes().split_for_parts();
     let description: Arc<str> = openapi().to_string().into();
     router = router.route("/v1/openapi.json", health::description(description));
-    router = router.route("/v1/events/{event}/log/tile/{*path}", log::tiles());
+    router = router
+        .route("/v1/events/{event}/log/tile/{*path}", log::tiles())
+        .route("/t/{name}", ticket::follow_link())
+        .route("/T/{name}", ticket::follow_link());
     if options.bench {
         router = router.route("/bench/noop", axum::routing::post(admission::noop));
     }

@@ -6,6 +6,7 @@ pub mod book;
 pub mod calendar;
 pub mod cli;
 pub mod clock;
+pub mod control;
 pub mod data;
 pub mod device;
 pub mod error;
@@ -20,8 +21,10 @@ pub mod pdf;
 pub mod qr;
 pub mod registration;
 pub mod sample;
+pub mod sandbox;
 pub mod secret;
 pub mod session;
+pub mod spent;
 pub mod ticket;
 pub mod tls;
 pub mod vault;
@@ -64,6 +67,10 @@ pub struct App {
     pub access_key: [u8; 32],
     /// Key that makes fingerprints of requests.
     pub request_key: [u8; 32],
+    /// Key of the server's own lists of spent tickets.
+    pub spent_key: [u8; 32],
+    /// The public key of the sandbox, when it is open.
+    pub sandbox: OnceLock<String>,
     /// Where people reach this server, without a slash at the end.
     pub public_url: String,
 }
@@ -106,6 +113,8 @@ impl App {
             fonts: OnceLock::new(),
             access_key: derive("ticket link"),
             request_key: derive("request fingerprint"),
+            spent_key: derive("spent lists"),
+            sandbox: OnceLock::new(),
             public_url: parts.public_url,
         }))
     }

@@ -20,6 +20,14 @@ pub const REGISTRATIONS_PER_ADDRESS: u32 = 600;
 /// Ticket numbers typed a minute on one device.
 pub const TYPED_NUMBERS_PER_DEVICE: u32 = 30;
 
+/// Printed links scanned a minute on one device.
+pub const LINKS_PER_DEVICE: u32 = 300;
+/// Printed links followed a minute from one address: the numbers cannot be guessed, and nobody may
+/// try.
+pub const LINKS_PER_ADDRESS: u32 = 60;
+/// Requests a minute to the sandbox from one address.
+pub const SANDBOX_PER_ADDRESS: u32 = 600;
+
 /// The limits, and how much of each is used.
 pub struct Limits {
     clock: DefaultClock,
@@ -28,6 +36,9 @@ pub struct Limits {
     pairings: DefaultKeyedRateLimiter<IpAddr>,
     registrations: DefaultKeyedRateLimiter<IpAddr>,
     typed_numbers: DefaultKeyedRateLimiter<i64>,
+    linked: DefaultKeyedRateLimiter<i64>,
+    links: DefaultKeyedRateLimiter<IpAddr>,
+    sandbox: DefaultKeyedRateLimiter<IpAddr>,
 }
 
 impl Limits {
@@ -40,6 +51,9 @@ impl Limits {
             pairings: per_minute(PAIRINGS_PER_ADDRESS),
             registrations: per_minute(REGISTRATIONS_PER_ADDRESS),
             typed_numbers: per_minute(TYPED_NUMBERS_PER_DEVICE),
+            linked: per_minute(LINKS_PER_DEVICE),
+            links: per_minute(LINKS_PER_ADDRESS),
+            sandbox: per_minute(SANDBOX_PER_ADDRESS),
         }
     }
 
@@ -52,6 +66,21 @@ impl Limits {
     /// Counts an attempt to pair.
     pub fn pairing(&self, from: IpAddr) -> Result<()> {
         self.count(&self.pairings, &from)
+    }
+
+    /// Counts a printed link that was scanned.
+    pub fn linked(&self, device: DeviceNo) -> Result<()> {
+        self.count(&self.linked, &device.0)
+    }
+
+    /// Counts a printed link that was followed.
+    pub fn link(&self, from: IpAddr) -> Result<()> {
+        self.count(&self.links, &from)
+    }
+
+    /// Counts a request to the sandbox.
+    pub fn sandbox(&self, from: IpAddr) -> Result<()> {
+        self.count(&self.sandbox, &from)
     }
 
     /// Counts a registration.
@@ -71,6 +100,9 @@ impl Limits {
         self.pairings.retain_recent();
         self.registrations.retain_recent();
         self.typed_numbers.retain_recent();
+        self.linked.retain_recent();
+        self.links.retain_recent();
+        self.sandbox.retain_recent();
     }
 
     fn count<K: Clone + Eq + std::hash::Hash>(

@@ -67,12 +67,7 @@ pub async fn issue_by_staff(
     type_no: TypeNo,
     holder: Option<Holder>,
 ) -> Result<Given> {
-    let mut faults = Faults::default();
-    if let Some(holder) = &holder {
-        check_holder(&mut faults, holder);
-    }
-    faults.end()?;
-    let person = holder.map(|holder| seal(&app.vault, &holder, app.now())).transpose()?;
+    let person = sealed(app, holder.as_ref())?;
     let request = issuance::Request {
         type_no,
         person,
@@ -82,6 +77,15 @@ pub async fn issue_by_staff(
         transferable: false,
     };
     issuance::issue(app, view.event.number, request).await
+}
+
+/// Checks and seals the holder of a ticket that a program issues, if it names one.
+pub fn sealed(app: &App, holder: Option<&Holder>) -> Result<Option<Person>> {
+    let Some(holder) = holder else { return Ok(None) };
+    let mut faults = Faults::default();
+    check_holder(&mut faults, holder);
+    faults.end()?;
+    seal(&app.vault, holder, app.now()).map(Some)
 }
 
 /// Opens what is known of a ticket's holder.

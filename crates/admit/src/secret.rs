@@ -42,9 +42,14 @@ impl Kind {
 
 /// A new secret: its text, for its holder alone, and the hash that is stored.
 pub fn new(kind: Kind) -> Result<(String, [u8; 32])> {
-    let text = format!("{}{}", kind.prefix(), BASE64URL_NOPAD.encode(&random::<32>()?));
+    Ok(fixed(kind, &random::<32>()?))
+}
+
+/// The secret made of these bytes.
+pub fn fixed(kind: Kind, bytes: &[u8; 32]) -> (String, [u8; 32]) {
+    let text = format!("{}{}", kind.prefix(), BASE64URL_NOPAD.encode(bytes));
     let hash = sha256(text.as_bytes());
-    Ok((text, hash))
+    (text, hash)
 }
 
 /// The stored hash of a presented secret; none when it is not one of this kind. The secrets have

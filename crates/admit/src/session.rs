@@ -117,6 +117,8 @@ pub struct Staff {
     pub role: Role,
     /// Their session; none for a program.
     pub session: Option<Session>,
+    /// Whether they may do so only to events for trying things out.
+    pub sandbox: bool,
 }
 
 /// The session behind a cookie.
@@ -124,7 +126,8 @@ pub async fn by_cookie(app: &App, text: &str, now: UnixMs) -> Result<Staff> {
     let out = Error::NotSignedIn("please sign in");
     let Some(hash) = secret::hash(Kind::Session, text) else { return Err(out) };
     let session = app.store.session(hash, now).await?.ok_or(out)?;
-    Ok(Staff { name: session.user.clone(), role: session.role, session: Some(session) })
+    let (name, role) = (session.user.clone(), session.role);
+    Ok(Staff { name, role, session: Some(session), sandbox: false })
 }
 
 /// The program behind an API key.
@@ -132,12 +135,14 @@ pub async fn by_api_key(app: &App, text: &str) -> Result<Staff> {
     let out = Error::NotSignedIn("this API key is not known");
     let Some(hash) = secret::hash(Kind::Api, text) else { return Err(out) };
     let key = app.store.api_key(hash).await?.ok_or(out)?;
-    Ok(Staff { name: key.name, role: key.role, session: None })
+    Ok(Staff { name: key.name, role: key.role, session: None, sandbox: key.sandbox })
 }
 
 /// Makes an API key; its text is shown this once.
 pub async fn new_api_key(app: &App, name: &str, role: Role) -> Result<String> {
     let (text, secret) = secret::new(Kind::Api)?;
-    app.store.put_api_key(ApiKey { name: name.to_owned(), secret, role, sandbox: false }, app.now()).await?;
+    app.store
+        .put_api_key(ApiKey { name: name.to_owned(), secret, role, sandbox: false }, app.now())
+        .await?;
     Ok(text)
 }

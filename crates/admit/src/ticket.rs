@@ -2,6 +2,7 @@
 
 use admit_core::admission::Standing;
 use admit_core::id::{EventNo, GateSet, TicketId, UnixMs, hmac_sha256};
+use admit_core::link;
 use admit_store::event::EventView;
 use admit_store::log::Logged;
 use admit_store::ticket::{Ticket, TicketFilter, TicketPage};
@@ -47,6 +48,22 @@ pub fn read_access(app: &App, text: &str) -> Option<(EventNo, TicketId)> {
 
 fn access_tag(app: &App, named: &[u8]) -> Vec<u8> {
     hmac_sha256(&app.access_key, &[named]).into_iter().take(16).collect()
+}
+
+/// What a printed code says in the place of the token: an address with few modules, that a phone
+/// opens and a scanner lets the server resolve.
+pub fn link(app: &App, ticket: &Ticket) -> Option<String> {
+    ticket.link.map(|number| link::text(&app.public_url, number))
+}
+
+/// The code behind the text of a printed link; none when it is no such link, or not of this event.
+pub async fn by_link(app: &App, event: EventNo, text: &str) -> Result<Option<String>> {
+    let Some(number) = link::number(text) else { return Ok(None) };
+    let Some(ticket) = app.store.ticket_by_link(number).await? else { return Ok(None) };
+    if ticket.grant.event != event {
+        return Ok(None);
+    }
+    code(&app.books.now(), &ticket).map(Some)
 }
 
 /// A ticket with everything needed to show it.

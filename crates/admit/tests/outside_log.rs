@@ -6,6 +6,7 @@
 #[path = "common/client.rs"]
 mod client;
 #[path = "common/site.rs"]
+#[expect(dead_code, reason = "other tests use more of it")]
 mod site;
 
 use std::fs;

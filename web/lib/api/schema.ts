@@ -363,6 +363,94 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/events/{event}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The log's key and its state. */
+        get: operations["log_key"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/events/{event}/log/checkpoint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The newest signed checkpoint. Tiles and entries lie beside it, at `tile/…` as in C2SP tlog-tiles. */
+        get: operations["log_checkpoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/events/{event}/log/consistency/{from}/{to}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The proof that the newer tree only added to the older. */
+        get: operations["log_consistency"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/events/{event}/log/inclusion/{index}/{size}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The inclusion proof of a leaf in the tree of that size. */
+        get: operations["log_inclusion"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/events/{event}/log/receipts/{index}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A receipt for one leaf (C2SP tlog-proof, the leaf as extra data): checked with nothing but the
+         *     log's key.
+         */
+        get: operations["log_receipt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/events/{event}/public": {
         parameters: {
             query?: never;
@@ -448,6 +536,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/gate/conflicts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The conflicts that this device is a side of, the newest first. */
+        get: operations["gate_conflicts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gate/spent/sync": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes in a signed list that a gate brings: its own, or one that it was given by another. */
+        post: operations["gate_spent_sync"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/pair": {
         parameters: {
             query?: never;
@@ -459,6 +581,23 @@ export interface paths {
         put?: never;
         /** Turns a pairing code into a device. Unknown, used and expired codes get the same answer. */
         post: operations["pair"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sandbox": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The sandbox's public key and its events, when the operator opened it. */
+        get: operations["sandbox"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -552,6 +691,230 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tickets/controls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The controls that a ticket has, and which of them are inside the signed token. */
+        get: operations["ticket_controls"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tickets/edge/conflicts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Entries of two gates with one ticket, the newest first. */
+        get: operations["edge_conflicts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tickets/edge/consume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Uses a ticket at an edge gate; the answer holds the spent proof for other gates. */
+        post: operations["edge_consume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tickets/edge/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Enrols an edge gate by its public key, and gives it what it needs to judge alone. */
+        post: operations["edge_enrol"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tickets/edge/issue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Issues a ticket whose whole token is in the QR, for gates without a network. */
+        post: operations["edge_issue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tickets/edge/spent/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The entries that still count, signed by the server, for gates that could not ask it. */
+        get: operations["spent_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tickets/edge/spent/sync": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes in a gate's signed list: as often and in whatever order it comes. Lists that no known device
+         *     of the event signed are refused.
+         */
+        post: operations["spent_sync"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tickets/edge/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Judges a token as an edge gate would: by public keys and by what is known to be spent. */
+        post: operations["edge_verify"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tickets/generate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Issues a ticket with controls of its own. */
+        post: operations["generate_ticket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tickets/redeem": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Uses a ticket once. */
+        post: operations["redeem_ticket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tickets/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Withdraws a ticket. */
+        post: operations["revoke_by_program"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tickets/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Looks at a token and changes nothing. A refusal by policy is never told as a wrong signature. */
+        post: operations["verify_ticket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tickets/{ticketId}/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What would happen to a ticket at a gate. Without a gate, a ticket that is bound to one is denied. */
+        get: operations["ticket_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -561,6 +924,65 @@ export interface components {
             /** Format: int32 */
             count: number;
             minute: string;
+        };
+        /** @description Two entries with a ticket that was good for one less. */
+        Conflict: {
+            /**
+             * Format: int64
+             * @description How far apart, in milliseconds.
+             */
+            apartMs: number;
+            brought: components["schemas"]["ConflictEntry"];
+            digest: string;
+            /** Format: int64 */
+            inclusionIndex: number;
+            known: components["schemas"]["ConflictEntry"];
+            ticketId: string;
+        };
+        /** @description One of the two. */
+        ConflictEntry: {
+            at: string;
+            /** Format: int64 */
+            device: number;
+            gate: string;
+        };
+        /** @description One control and what it does. */
+        ControlField: {
+            inToken: boolean;
+            meaning: string;
+            name: string;
+            type: string;
+        };
+        /** @description What a ticket is good for. */
+        Controls: {
+            /** @description The gate, when there is exactly one. */
+            entryPoint?: string | null;
+            /** @description The gates; empty for any. */
+            entryPoints: string[];
+            event: string;
+            /**
+             * Format: int32
+             * @description Unix seconds.
+             */
+            exp?: number | null;
+            /**
+             * Format: int32
+             * @description Entries, 0 for any number.
+             */
+            maxUses: number;
+            singleEntry: boolean;
+            tier: string;
+            transferable: boolean;
+            /**
+             * Format: int32
+             * @description Unix seconds.
+             */
+            validFrom?: number | null;
+        };
+        /** @description What the signature says, apart from every policy. */
+        Crypto: {
+            expired: boolean;
+            signatureValid: boolean;
         };
         /** @description A ticket as staff see it. */
         DeskTicket: {
@@ -600,9 +1022,82 @@ export interface components {
             platform: string;
             revoked_at?: string | null;
         };
+        /** @description A device of a program, which signs its own lists. */
+        DeviceInput: {
+            /** @description Slug of the event. */
+            event: string;
+            /** @description Its name. */
+            name: string;
+            /** @description Its Ed25519 public key: 32 bytes in base64url. */
+            publicKey: string;
+        };
         /** @description A list of devices. */
         Devices: {
             devices: components["schemas"]["Device"][];
+        };
+        /** @description A gate by number and name. */
+        EdgeGateName: {
+            name: string;
+            /** Format: int32 */
+            number: number;
+        };
+        /** @description A token at an edge gate. */
+        EdgeInput: {
+            /** @description Slug of the event. */
+            event: string;
+            /** @description The gate. */
+            gate: string;
+            /** @description Drawn once and kept over retries; only for consuming. */
+            scanId?: string | null;
+            /** @description The token. */
+            token: string;
+        };
+        /** @description A public key that edge gates verify with. */
+        EdgeKey: {
+            /**
+             * Format: int64
+             * @description Unix milliseconds.
+             */
+            notAfter?: number | null;
+            /** Format: int32 */
+            number: number;
+            /** @description 32 bytes in base64url. */
+            publicKey: string;
+        };
+        /** @description What an edge gate says. */
+        EdgeVerdict: {
+            admitted: boolean;
+            /** @description Consuming only: whether the ticket is used up by one entry now. */
+            consumed?: boolean | null;
+            crypto: components["schemas"]["Crypto"];
+            gate: string;
+            merkle_validation?: components["schemas"]["MerkleValidation"] | null;
+            /** @description Whether this can be decided without a network. */
+            offline: boolean;
+            policy: components["schemas"]["Policy"];
+            proofDigest?: string | null;
+            reason?: string | null;
+            registry?: components["schemas"]["Registry"] | null;
+            serverRequired: boolean;
+            spentProof?: components["schemas"]["SpentProof"] | null;
+        };
+        /** @description An enrolled edge gate. */
+        EnrolledDevice: {
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            device: number;
+            /**
+             * Format: int32
+             * @description Number of the event, which tokens and lists carry.
+             */
+            eventNumber: number;
+            gates: components["schemas"]["EdgeGateName"][];
+            /** @description Public keys of the event's tickets. */
+            keys: components["schemas"]["EdgeKey"][];
+            /** @description What its lists are signed as. */
+            signer: string;
         };
         /** @description An event as staff see it. */
         Event: {
@@ -695,10 +1190,125 @@ export interface components {
             /** Format: int64 */
             refused: number;
         };
+        /** @description A signed list that a gate brings. */
+        GateSyncInput: {
+            /** @description The signed list. */
+            signed: string;
+        };
+        /** @description A ticket to be issued. Holder and seat are kept sealed and never enter the token. */
+        GenerateInput: {
+            /** @description The gate it may enter at. */
+            entryPoint?: string | null;
+            /** @description The gates it may enter at; none for any. */
+            entryPoints?: string[];
+            /** @description Slug of the event. */
+            event: string;
+            /**
+             * Format: int32
+             * @description Not valid from this second on, Unix seconds.
+             */
+            exp?: number | null;
+            /** @description Name of the holder. */
+            holder?: string | null;
+            /**
+             * Format: int32
+             * @description Entries, 0 for any number; what the type says when it is not said.
+             */
+            maxUses?: number | null;
+            /** @description `edge` (the whole token in the QR, the default) or `link` (a short address). */
+            qrMode?: string | null;
+            /** @description Seat, in words. */
+            seat?: string | null;
+            /** @description The same as `maxUses` 1. */
+            singleEntry?: boolean | null;
+            /** @description Name or number of the ticket type; the first when it is not said. */
+            tier?: string | null;
+            /** @description Whether the holder may pass it on. Kept on the books, not in the token. */
+            transferable?: boolean;
+            /**
+             * Format: int32
+             * @description Not valid before, Unix seconds.
+             */
+            validFrom?: number | null;
+        };
+        /** @description An issued ticket. */
+        Generated: {
+            controls: components["schemas"]["Controls"];
+            /** @description `a1`, `a1-hmac`, `jwt-eddsa` or `jwt-hs256`. */
+            format: string;
+            merkle: components["schemas"]["Merkle"];
+            merkle_validation?: components["schemas"]["MerkleValidation"] | null;
+            /** @description SHA-256 that names the ticket in the spend table, in hex. */
+            proofDigest: string;
+            qr: components["schemas"]["Qr"];
+            registry: components["schemas"]["Registry"];
+            /** @description The ticket number. */
+            ticketId: string;
+            /** @description The signed token. */
+            token: string;
+            verification: components["schemas"]["Verification"];
+        };
         /** @description That all is well. */
         Health: {
             /** @description `ok`. */
             status: string;
+        };
+        /** @description A log and the key that checks it. */
+        LogKey: {
+            /** @description What its checkpoints are signed for. */
+            origin: string;
+            /** @description Root over them, in hex. */
+            root: string;
+            /**
+             * Format: int64
+             * @description Leaves at the moment.
+             */
+            tree_size: number;
+            /** @description C2SP verifier key: keep it from the first visit on, so that nobody can show you another log. */
+            vkey: string;
+        };
+        /** @description The seed's short reference to the proof. */
+        Merkle: {
+            circuit_id: string;
+            event: string;
+            /** @description The ticket number. */
+            proof_id: string;
+        };
+        /**
+         * @description The proof that an answer stands in the event's audit log. `valid` is only the server's word: check
+         *     the path against the signed checkpoint, whose size and root are the ones that count.
+         */
+        MerkleValidation: {
+            /** @description The signed checkpoint (C2SP signed note). */
+            checkpoint: string;
+            /** @description `ticket` or `edge`. */
+            circuit_id: string;
+            /** @description `verified`. */
+            event: string;
+            /**
+             * Format: int64
+             * @description Position of the leaf.
+             */
+            inclusion_index: number;
+            /** @description Sibling hashes from the leaf up, in hex. */
+            inclusion_path: string[];
+            /** @description The leaf, base64. */
+            leaf: string;
+            /** @description SHA-256 of a zero byte and the leaf, in hex (RFC 6962). */
+            leaf_hash: string;
+            /** @description What opens the leaf's commitment, base64; for those whom it concerns. */
+            opening?: string | null;
+            /** @description What the checkpoint is signed for. */
+            origin: string;
+            /** @description Root of the tree that the path leads to, in hex. */
+            root: string;
+            /**
+             * Format: int64
+             * @description Leaves in that tree.
+             */
+            tree_size: number;
+            /** @description Whether the server could prove it. */
+            valid: boolean;
         };
         /** @description What a device says to be paired. */
         PairInput: {
@@ -706,6 +1316,8 @@ export interface components {
             code: string;
             /** @description What the device is, for people. */
             platform: string;
+            /** @description The Ed25519 public key that it signs its lists of spent tickets with: 32 bytes in base64url. */
+            public_key?: string | null;
         };
         /** @description A paired device's credential, told this once. */
         Paired: {
@@ -732,6 +1344,19 @@ export interface components {
              * @description The gate it stands at, if it is fixed.
              */
             gate?: number | null;
+        };
+        /** @description Whether a ticket may enter, and why not. */
+        Policy: {
+            allowed: boolean;
+            /** @description The gate that was asked about. */
+            entryPoint?: string | null;
+            /** @description The reason's code, when it may not. */
+            reason?: string | null;
+            /**
+             * Format: int32
+             * @description Null for any number.
+             */
+            usesRemaining?: number | null;
         };
         /** @description Why a request has no answer (`application/problem+json`). */
         Problem: {
@@ -762,6 +1387,11 @@ export interface components {
             message: string;
             /** @description Its name. */
             name: string;
+        };
+        /** @description A Merkle proof. */
+        Proof: {
+            /** @description Hashes in the order of RFC 6962, in hex. */
+            path: string[];
         };
         /** @description An event as anybody sees it. */
         PublicEvent: {
@@ -804,6 +1434,19 @@ export interface components {
             valid_from?: string | null;
             valid_until?: string | null;
         };
+        /** @description A code to show. */
+        Qr: {
+            /** @description `edge` or `link`. */
+            mode: string;
+            /**
+             * Format: int32
+             * @description Modules on a side.
+             */
+            modules: number;
+            svg: string;
+            /** @description What it says. */
+            text: string;
+        };
         /** @description A question of the registration form. */
         Question: {
             /** @description Its name in the answers: `a-z`, `0-9`, `_`. */
@@ -817,10 +1460,44 @@ export interface components {
             /** @description Whether it must be answered. */
             required?: boolean;
         };
+        /** @description A token to use. */
+        RedeemInput: {
+            /** @description The gate where it is presented. */
+            entryPoint?: string | null;
+            /** @description Slug of the event. */
+            event: string;
+            /**
+             * @description 16 random bytes in base64url: drawn once and kept over retries, so that a lost answer can be
+             *     asked for again. One is drawn when there is none.
+             */
+            scanId?: string | null;
+            /** @description The token, or the text of a printed link. */
+            token: string;
+        };
+        /** @description What came of using a token. */
+        Redeemed: {
+            crypto: components["schemas"]["Crypto"];
+            merkle_validation?: components["schemas"]["MerkleValidation"] | null;
+            policy: components["schemas"]["Policy"];
+            proofDigest?: string | null;
+            /** @description The reason's code, when refused. */
+            reason?: string | null;
+            redeemed: boolean;
+            registry?: components["schemas"]["Registry"] | null;
+            ticketId?: string | null;
+        };
+        /** @description An entry that was not taken. */
+        RefusedEntry: {
+            /** @description `altered` (something else came under this number before) or `unknown` (no such ticket). */
+            reason: string;
+            /** Format: int64 */
+            sequence: number;
+        };
         /** @description A new ticket and the way back to it. */
         Registered: {
             /** @description Credential for the ticket's own endpoints. */
             access: string;
+            merkle_validation?: components["schemas"]["MerkleValidation"] | null;
             ticket: components["schemas"]["Ticket"];
             /** @description The ticket's page. The credential stands after the `#`, which browsers send to nobody. */
             ticket_url: string;
@@ -841,15 +1518,42 @@ export interface components {
              */
             ticket_type: number;
         };
-        /** @description A withdrawal. */
+        /** @description What is on the books about a ticket. */
+        Registry: {
+            revoked: boolean;
+            /** Format: int32 */
+            uses: number;
+            /**
+             * Format: int32
+             * @description Null for any number.
+             */
+            usesRemaining?: number | null;
+        };
+        /** @description A ticket to withdraw. */
         RevokeInput: {
-            reason: components["schemas"]["RevokeReason"];
+            /** @description The ticket number. */
+            ticketId: string;
         };
         /**
          * @description Why a ticket is withdrawn: one of a list, for free words tend to name people.
          * @enum {string}
          */
         RevokeReason: "lost" | "refunded" | "duplicate" | "fraud" | "other";
+        /** @description A withdrawn ticket. */
+        Revoked: {
+            merkle_validation?: components["schemas"]["MerkleValidation"] | null;
+            proofDigest: string;
+            registry: components["schemas"]["Registry"];
+            revoked: boolean;
+            ticketId: string;
+        };
+        /** @description What the sandbox's page needs. */
+        Sandbox: {
+            /** @description Slugs of its events. */
+            events: string[];
+            /** @description An API key that opens the sandbox's events and nothing else. */
+            key: string;
+        };
         /** @description One scan, as staff see it. */
         Scan: {
             at: string;
@@ -929,6 +1633,35 @@ export interface components {
             password: string;
             username: string;
         };
+        /** @description Entries, as JSON and signed. */
+        SpentExport: {
+            entries: components["schemas"]["SpentProof"][];
+            event: string;
+            /**
+             * Format: int64
+             * @description Where the next export begins; null when this was all.
+             */
+            next?: number | null;
+            /** @description The list as a signed note: the form that gates and servers take in. */
+            signed: string;
+            /** @description What checks the signature. */
+            vkey: string;
+        };
+        /** @description One use of one ticket, for other gates. */
+        SpentProof: {
+            consumedAt: string;
+            /**
+             * Format: int64
+             * @description The device; 0 is the server.
+             */
+            device: number;
+            digest: string;
+            gate: string;
+            /** Format: int64 */
+            sequence: number;
+            /** @description The same as a signed list of one entry. */
+            signed?: string | null;
+        };
         /** @description The counts of an event. */
         Stats: {
             /**
@@ -960,6 +1693,31 @@ export interface components {
             };
             /** Format: int64 */
             refused: number;
+        };
+        /** @description A signed list to take in. */
+        SyncInput: {
+            /** @description Slug of the event. */
+            event: string;
+            /** @description The signed list. */
+            signed: string;
+        };
+        /** @description What came of a list. */
+        SyncSummary: {
+            /** @description Entries with tickets that had no use left; kept. */
+            conflicts: components["schemas"]["Conflict"][];
+            /**
+             * Format: int32
+             * @description Entries that were there before.
+             */
+            duplicates: number;
+            merkle_validation?: components["schemas"]["MerkleValidation"] | null;
+            /** @description Entries that were not taken. */
+            refused: components["schemas"]["RefusedEntry"][];
+            /**
+             * Format: int32
+             * @description Entries that are now on the books.
+             */
+            stored: number;
         };
         /** @description A ticket as its holder sees it. */
         Ticket: {
@@ -1077,6 +1835,7 @@ export interface components {
         /** @description An entry that was taken back. */
         UndoneEntry: {
             at: string;
+            merkle_validation?: components["schemas"]["MerkleValidation"] | null;
             scan_id: string;
             /** @description `undo`. */
             verdict: string;
@@ -1091,6 +1850,7 @@ export interface components {
              * @description 0 for any number.
              */
             max_uses?: number | null;
+            merkle_validation?: components["schemas"]["MerkleValidation"] | null;
             /** @description A sentence for staff. */
             message: string;
             /** @description The holder's name; only when the event shows it at gates. */
@@ -1122,6 +1882,33 @@ export interface components {
             type_name: string;
             /** Format: int32 */
             type_number: number;
+        };
+        /** @description Whether a gate needs the server to judge this ticket. */
+        Verification: {
+            /** @description `stateless_at_edge`: a gate needs public keys and its own memory, no look-up. */
+            mode: string;
+            offlineCapable: boolean;
+            serverRequired: boolean;
+        };
+        /** @description What is known of a token. */
+        Verified: {
+            crypto: components["schemas"]["Crypto"];
+            merkle_validation?: components["schemas"]["MerkleValidation"] | null;
+            policy: components["schemas"]["Policy"];
+            proofDigest?: string | null;
+            registry?: components["schemas"]["Registry"] | null;
+            ticketId?: string | null;
+            /** @description Verifying: whether it would be admitted. Status: whether it is a genuine ticket. */
+            valid: boolean;
+        };
+        /** @description A token to look at. */
+        VerifyInput: {
+            /** @description The gate where it is presented. */
+            entryPoint?: string | null;
+            /** @description Slug of the event. */
+            event: string;
+            /** @description The token, or the text of a printed link. */
+            token: string;
         };
         /** @description Who is signed in. */
         Who: {
@@ -2093,6 +2880,221 @@ export interface operations {
             };
         };
     };
+    log_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug */
+                event: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogKey"];
+                };
+            };
+            /** @description Why there is no answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    log_checkpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug */
+                event: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description Why there is no answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    log_consistency: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug */
+                event: string;
+                /** @description Leaves in the older tree, at least 1 */
+                from: number;
+                /** @description Leaves in the newer tree */
+                to: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proof"];
+                };
+            };
+            /** @description Why there is no answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    log_inclusion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug */
+                event: string;
+                /** @description Position of the leaf */
+                index: number;
+                /** @description Leaves in the tree */
+                size: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proof"];
+                };
+            };
+            /** @description Why there is no answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    log_receipt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug */
+                event: string;
+                /** @description Position of the leaf */
+                index: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description Why there is no answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     show_public_event: {
         parameters: {
             query?: never;
@@ -2356,6 +3358,77 @@ export interface operations {
             };
         };
     };
+    gate_conflicts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Conflict"][];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    gate_spent_sync: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GateSyncInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SyncSummary"];
+                };
+            };
+            /** @description Why there is no answer */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     pair: {
         parameters: {
             query?: never;
@@ -2389,6 +3462,44 @@ export interface operations {
             };
             /** @description Why there is no answer */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sandbox: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sandbox"];
+                };
+            };
+            /** @description The sandbox is closed */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2644,6 +3755,552 @@ export interface operations {
                 };
                 content: {
                     "image/svg+xml": string;
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ticket_controls: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ControlField"][];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    edge_conflicts: {
+        parameters: {
+            query: {
+                /** @description Slug of the event. */
+                event: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Conflict"][];
+                };
+            };
+            /** @description Why there is no answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    edge_consume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EdgeInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EdgeVerdict"];
+                };
+            };
+            /** @description Refused, with the reason */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EdgeVerdict"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    edge_enrol: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeviceInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrolledDevice"];
+                };
+            };
+            /** @description Why there is no answer */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    edge_issue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GenerateInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Generated"];
+                };
+            };
+            /** @description Why there is no answer */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    spent_export: {
+        parameters: {
+            query: {
+                /** @description Slug of the event. */
+                event: string;
+                /** @description Only entries at this gate. */
+                gate?: string;
+                /** @description Only entries after this position. */
+                after?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpentExport"];
+                };
+            };
+            /** @description Why there is no answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    spent_sync: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SyncInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SyncSummary"];
+                };
+            };
+            /** @description Why there is no answer */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    edge_verify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EdgeInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EdgeVerdict"];
+                };
+            };
+            /** @description Why there is no answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    generate_ticket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GenerateInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Generated"];
+                };
+            };
+            /** @description Why there is no answer */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    redeem_ticket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RedeemInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Redeemed"];
+                };
+            };
+            /** @description Refused, with the reason */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Redeemed"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_by_program: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevokeInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Revoked"];
+                };
+            };
+            /** @description Why there is no answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verify_ticket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VerifyInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Verified"];
+                };
+            };
+            /** @description Why there is no answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ticket_status: {
+        parameters: {
+            query?: {
+                /** @description The gate where the ticket would be presented. */
+                entryPoint?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Ticket number */
+                ticketId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Verified"];
+                };
+            };
+            /** @description Why there is no answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Why there is no answer */

@@ -219,7 +219,11 @@ pub(super) fn write_spend(
     Ok(())
 }
 
-pub(super) fn insert_scan(tx: &Connection, record: &ScanRecord, previous: Option<i64>) -> Result<i64> {
+pub(super) fn insert_scan(
+    tx: &Connection,
+    record: &ScanRecord,
+    previous: Option<i64>,
+) -> Result<i64> {
     let (kind, reason, use_no) = match record.outcome {
         Outcome::Admit { use_no } => (ADMIT, None, use_no),
         Outcome::Refuse(reason) => (REFUSE, Some(reason.code()), 0),

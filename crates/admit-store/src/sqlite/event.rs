@@ -6,9 +6,9 @@ use admit_core::vault::Sealed;
 use async_trait::async_trait;
 use rusqlite::{Connection, ErrorCode, params};
 
+use super::row::{Columns, collect, first};
 use super::writer::{Done, Work};
 use super::{SqliteStore, log};
-use super::row::{Columns, collect, first};
 use crate::Result;
 use crate::event::{
     Changed, Event, EventDetails, EventView, Events, GATES_MAX, Gate, TicketType, TypeDetails,

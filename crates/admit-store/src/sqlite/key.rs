@@ -28,11 +28,9 @@ fn read_key(columns: &Columns<'_, '_>) -> Result<SigningKey> {
 
 /// Writes a leaf, unless only the sealing changes, which nobody outside can see.
 fn log_change(work: &mut Work<'_, '_>, key: &SigningKey, at: UnixMs) -> Result<Option<u64>> {
-    let mut statement = work
-        .tx
-        .prepare_cached("SELECT * FROM signing_key WHERE event = ?1 AND number = ?2")?;
-    let known =
-        first(&mut statement, params![key.event.0, key.number.0], "signing_key", read_key)?;
+    let mut statement =
+        work.tx.prepare_cached("SELECT * FROM signing_key WHERE event = ?1 AND number = ?2")?;
+    let known = first(&mut statement, params![key.event.0, key.number.0], "signing_key", read_key)?;
     let seen = |key: &SigningKey| (key.algorithm, key.public_key, key.retired_at, key.not_after);
     if known.as_ref().map(seen) == Some(seen(key)) {
         return Ok(None);

@@ -119,8 +119,11 @@ fn write_appended(
         tile.execute(params![event.0, full.id.level, index, full.root.0])?;
     }
     let size = appended.size.cast_signed();
-    tx.prepare_cached("UPDATE log SET size = ?2, root = ?3 WHERE event = ?1")?
-        .execute(params![event.0, size, appended.root.0])?;
+    tx.prepare_cached("UPDATE log SET size = ?2, root = ?3 WHERE event = ?1")?.execute(params![
+        event.0,
+        size,
+        appended.root.0
+    ])?;
     Ok(())
 }
 
@@ -145,8 +148,11 @@ impl Proofs {
 
 /// Begins the log of a new event.
 pub(super) fn begin(tx: &Connection, event: EventNo, origin: &str) -> Result<()> {
-    tx.prepare_cached("INSERT INTO log VALUES (?1, ?2, 0, ?3)")?
-        .execute(params![event.0, origin, EMPTY_ROOT.0])?;
+    tx.prepare_cached("INSERT INTO log VALUES (?1, ?2, 0, ?3)")?.execute(params![
+        event.0,
+        origin,
+        EMPTY_ROOT.0
+    ])?;
     Ok(())
 }
 
@@ -228,8 +234,10 @@ impl Logs for SqliteStore {
     ) -> Result<LogHead> {
         self.writer
             .write_logged(event, move |work| {
-                work.tx
-                    .execute("UPDATE log SET origin = ?2 WHERE event = ?1", params![event.0, origin])?;
+                work.tx.execute(
+                    "UPDATE log SET origin = ?2 WHERE event = ?1",
+                    params![event.0, origin],
+                )?;
                 let leaf = Leaf::rollback(&checkpoint, at);
                 let index = work.leaves.add(work.tx, event, &leaf)?;
                 Ok(super::writer::Done { value: (), scans: Vec::new(), leaf: Some(index) })

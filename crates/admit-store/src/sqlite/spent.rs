@@ -112,17 +112,16 @@ impl Importing<'_, '_, '_> {
     }
 
     fn remember(&self, spent: &SpentEntry) -> Result<()> {
-        self.work
-            .tx
-            .prepare_cached("INSERT INTO spent VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
-            .execute(params![
+        self.work.tx.prepare_cached("INSERT INTO spent VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(
+            params![
                 self.event.0,
                 self.device.0,
                 spent.sequence.cast_signed(),
                 spent.digest.0,
                 spent.gate.0,
                 spent.at.0
-            ])?;
+            ],
+        )?;
         Ok(())
     }
 
@@ -136,8 +135,7 @@ impl Importing<'_, '_, '_> {
         previous: Option<i64>,
     ) -> Result<(ScanRecord, u64)> {
         let leaf = self.log(Kind::Import, digest, ticket, entry, use_no)?;
-        let scan =
-            Scan { id: entry.scan, device: entry.device, gate: entry.gate, at: entry.at };
+        let scan = Scan { id: entry.scan, device: entry.device, gate: entry.gate, at: entry.at };
         let mut record = ScanRecord {
             seq: 0,
             event: self.event,

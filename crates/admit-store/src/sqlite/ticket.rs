@@ -335,9 +335,8 @@ impl Tickets for SqliteStore {
         at: UnixMs,
         key: LogKey,
     ) -> Result<Option<(Ticket, Option<Logged>)>> {
-        let job = move |work: &mut Work<'_, '_>| {
-            set_standing(work, (event, ticket), standing, at, &key)
-        };
+        let job =
+            move |work: &mut Work<'_, '_>| set_standing(work, (event, ticket), standing, at, &key);
         let (ticket, logged) = self.writer.write_logged(event, job).await?;
         Ok(ticket.map(|ticket| (ticket, logged)))
     }

@@ -120,7 +120,7 @@ impl Create {
             show_name_at_gate: false,
             phone: "optional".to_owned(),
             questions: "[]".to_owned(),
-        sandbox: false,
+            sandbox: false,
         };
         say(&event::create(&app, details).await?.details.slug)
     }

@@ -19,7 +19,7 @@ use crate::http::{self, Help, Options};
 use crate::log::{self, Rollback};
 use crate::qr::{self, Level, Symbol};
 use crate::tls::{self, Names, Tls};
-use crate::{App, clock, sample};
+use crate::{App, clock, sample, sandbox};
 
 /// How often changes made by other processes are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -72,6 +72,9 @@ pub(super) struct Serve {
     /// Make the data folder with a sample event when there is none
     #[arg(long)]
     sample: bool,
+    /// Open the sandbox: two events with synthetic tickets and a key that everybody knows
+    #[arg(long)]
+    sandbox: bool,
     /// Go on although the database is older than the newest signed checkpoint (a restored backup):
     /// the audit log tells it, and is signed for another origin from now on
     #[arg(long)]
@@ -106,9 +109,11 @@ impl Serve {
         if new {
             sample::create(&app).await?;
         }
+        if self.sandbox {
+            sandbox::open(&app).await?;
+        }
         let checkpoints = folder.checkpoints();
-        let on_rollback =
-            if self.accept_rollback { Rollback::Accept } else { Rollback::Refuse };
+        let on_rollback = if self.accept_rollback { Rollback::Accept } else { Rollback::Refuse };
         log::check_kept(app.store.as_ref(), &checkpoints, &on_rollback, app.now()).await?;
         tokio::spawn(look_after(Arc::clone(&app), checkpoints.clone()));
         let options = Options { bench: self.bench };

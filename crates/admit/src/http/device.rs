@@ -197,7 +197,7 @@ pub(super) async fn revoke(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn public_key(text: &str) -> Result<[u8; 32], Error> {
+pub(super) fn public_key(text: &str) -> Result<[u8; 32], Error> {
     let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).ok();
     let wrong = || Error::field("public_key", "Use 32 bytes in base64url.");
     bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(wrong)

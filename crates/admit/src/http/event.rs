@@ -266,7 +266,7 @@ impl EventInput {
             show_name_at_gate: false,
             phone: "optional".to_owned(),
             questions: "[]".to_owned(),
-        sandbox: false,
+            sandbox: false,
         }
     }
 }

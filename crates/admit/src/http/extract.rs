@@ -95,11 +95,51 @@ impl FromRequestParts<AppState> for Desk {
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
         if let Some(key) = bearer(&parts.headers) {
-            return Ok(Self(session::by_api_key(app, key).await?));
+            let program = session::by_api_key(app, key).await?;
+            // The key of the sandbox is public: it opens the sandbox and nothing else.
+            return if program.sandbox { Err(Error::Forbidden.into()) } else { Ok(Self(program)) };
         }
         let cookie = cookie(&parts.headers).ok_or(Error::NotSignedIn("please sign in"))?;
         same_origin(parts)?;
         Ok(Self(session::by_cookie(app, cookie, app.now()).await?))
+    }
+}
+
+/// Whoever may work with tickets by program: organisers, their programs, and the sandbox's public key
+/// within the sandbox.
+pub(super) struct Integrator(Staff);
+
+impl Integrator {
+    /// The event of this slug, if it is open to this asker. To the sandbox's key there are no others.
+    pub(super) fn event(&self, app: &App, slug: &str) -> Result<EventView, Problem> {
+        let view = event_at(app, slug)?;
+        let open = !self.0.sandbox || view.event.details.sandbox;
+        if open { Ok(view) } else { Err(Error::NotFound("event").into()) }
+    }
+
+    /// All events that are open to this asker.
+    pub(super) fn events(&self, app: &App) -> Vec<EventNo> {
+        let book = app.books.now();
+        let open = |view: &&EventView| !self.0.sandbox || view.event.details.sandbox;
+        book.events.values().filter(open).map(|view| view.event.number).collect()
+    }
+}
+
+impl FromRequestParts<AppState> for Integrator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
+        if let Some(key) = bearer(&parts.headers) {
+            let program = session::by_api_key(app, key).await?;
+            if program.sandbox {
+                let From(address) = From::from_request_parts(parts, app).await.unwrap_or_default();
+                app.limits.sandbox(address)?;
+                return Ok(Self(program));
+            }
+        }
+        let desk = Desk::from_request_parts(parts, app).await?;
+        desk.organiser()?;
+        Ok(Self(desk.0))
     }
 }
 
@@ -164,12 +204,18 @@ impl FromRequestParts<AppState> for Holder {
 /// Where a request comes from, for rate limits only.
 pub(super) struct From(pub(super) IpAddr);
 
+impl Default for From {
+    fn default() -> Self {
+        Self(IpAddr::V4(Ipv4Addr::LOCALHOST))
+    }
+}
+
 impl FromRequestParts<AppState> for From {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Self::Rejection> {
         let connected = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        Ok(Self(connected.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |info| info.0.ip())))
+        Ok(connected.map_or_else(Self::default, |info| Self(info.0.ip())))
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) enum Circuit {
 }
 
 impl Circuit {
-    fn code(self) -> &'static str {
+    pub(super) fn code(self) -> &'static str {
         match self {
             Self::Ticket => "ticket",
             Self::Edge => "edge",

@@ -10,8 +10,8 @@ use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::log::{Circuit, MerkleValidation};
 use super::extract::{At, From, Json, event_at};
+use super::log::{Circuit, MerkleValidation};
 use super::problem::Problem;
 use super::ticket::Ticket;
 use crate::registration::{self, Holder, Registration};

@@ -1,6 +1,7 @@
 //! Tickets over HTTP: for their holders, and for staff.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use admit_core::admission::Standing;
@@ -9,12 +10,13 @@ use admit_store::ticket::TicketFilter;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{MethodRouter, get};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::event::TicketEvent;
-use super::extract::{At, Desk, Holder, Json, event_at};
+use super::extract::{At, Desk, From, Holder, Json, event_at};
 use super::live::Scan;
 use super::problem::Problem;
 use crate::error::Error;
@@ -357,6 +359,24 @@ pub(super) async fn desk_show(
         scans: scans.iter().map(|scan| Scan::of(&book, scan)).collect(),
         access_url: format!("/ticket/#{}", ticket::access(&app, event, id)),
     }))
+}
+
+/// `GET /t/{name}`, what a printed link opens: the ticket's page. The credential stands behind the
+/// `#`, which browsers send to nobody.
+pub(super) fn follow_link() -> MethodRouter<Arc<App>> {
+    get(async |State(app): State<Arc<App>>, From(address), At(name)| {
+        linked_page(&app, address, name).await
+    })
+}
+
+async fn linked_page(app: &App, address: IpAddr, name: String) -> Result<Redirect, Problem> {
+    app.limits.link(address)?;
+    let missing = || Error::NotFound("ticket");
+    let number = admit_core::link::name_number(&name).ok_or_else(missing)?;
+    let found = app.store.ticket_by_link(number).await.map_err(Error::from)?;
+    let grant = found.ok_or_else(missing)?.grant;
+    let access = ticket::access(app, grant.event, grant.ticket);
+    Ok(Redirect::to(&format!("/ticket/#{access}")))
 }
 
 async fn stand(

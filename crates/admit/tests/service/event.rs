@@ -88,12 +88,15 @@ async fn staff_find_a_ticket_by_whole_address_and_by_number() {
 
 /// Addresses end up in histories and in the logs of proxies: nothing that is asked for may stand there.
 #[tokio::test]
-async fn no_operation_takes_anything_in_the_query_of_its_address() {
+async fn no_operation_takes_anything_personal_in_the_query_of_its_address() {
     let description = admit::http::openapi();
     for (path, operations) in description["paths"].as_object().unwrap() {
         for operation in operations.as_object().unwrap().values() {
             for parameter in operation["parameters"].as_array().into_iter().flatten() {
-                assert_ne!(parameter["in"], "query", "{path}: {}", parameter["name"]);
+                // What names no person may stand in an address.
+                let harmless = ["event", "gate", "entryPoint", "after"].map(Value::from);
+                let known = harmless.contains(&parameter["name"]);
+                assert!(parameter["in"] != "query" || known, "{path}: {}", parameter["name"]);
             }
         }
     }

@@ -9,6 +9,8 @@
 mod admission;
 mod app;
 mod bad_input;
+mod control;
+mod edge;
 mod event;
 mod live;
 mod personal_data;

@@ -122,6 +122,7 @@ fn may(who: &str, tag: &str, operation: &str, method: &str) -> bool {
         "public" | "service" => true,
         "ticket" => who == "ticket",
         "gate" => who == "gate" || operation == "pair",
+        "integration" => who == "organiser",
         "desk" if operation == "print_ticket" => who == "organiser",
         "desk" if operation == "sign_in" => false,
         "desk" if operation == "search_tickets" => matches!(who, "organiser" | "viewer"),
@@ -136,6 +137,7 @@ async fn ask(app: &TestApp, who: &Who, method: &str, path: &str) -> StatusCode {
         .replace("{number}", "77")
         .replace("{device}", "77")
         .replace("{ticket}", "00000-00000-0000")
+        .replace("{ticketId}", "00000-00000-0000")
         .replace("{index}", "0")
         .replace("{size}", "1")
         .replace("{from}", "1")

@@ -1,0 +1,134 @@
+//! Checks the proof that comes with an answer, believing nothing of it but the log's key.
+
+use data_encoding::{BASE64, HEXLOWER};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::checkpoint::{Checkpoint, CheckpointError};
+use super::leaf::{Leaf, LeafError};
+use super::note::{NoteError, Verifier};
+use super::tree::{Hash, ProofError, leaf_hash, verify_consistency, verify_inclusion};
+
+/// The part of an answer's `merkle_validation` that can be checked. Its other fields are copies for
+/// the eye.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Validation {
+    /// Position of the leaf.
+    pub inclusion_index: u64,
+    /// The leaf, base64.
+    pub leaf: String,
+    /// Hash of the leaf, as told; must be that of the leaf.
+    pub leaf_hash: String,
+    /// Root, as told; must be that of the checkpoint.
+    pub root: String,
+    /// Sibling hashes from the leaf up, in hex.
+    pub inclusion_path: Vec<String>,
+    /// The signed checkpoint.
+    pub checkpoint: String,
+    /// What opens the leaf, base64.
+    #[serde(default)]
+    pub opening: Option<String>,
+}
+
+/// What a proof shows, once it is checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Proven {
+    /// The log.
+    pub origin: String,
+    /// Position of the leaf.
+    pub index: u64,
+    /// Leaves in the log when the checkpoint was signed.
+    pub size: u64,
+    /// Root over them, in hex.
+    pub root: String,
+    /// What happened: the code of a [`super::leaf::Kind`].
+    pub kind: &'static str,
+    /// When, Unix milliseconds.
+    pub at_ms: i64,
+    /// The ticket, where the leaf was opened.
+    pub ticket: Option<String>,
+    /// The gate, where the leaf was opened and names one.
+    pub gate: Option<u16>,
+    /// The reason's code, where the leaf was opened and has one.
+    pub reason: Option<&'static str>,
+}
+
+/// Why a proof is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum ValidationError {
+    /// The log's key is none.
+    #[error("this is no key of a log: {0}")]
+    Key(#[from] NoteError),
+    /// The checkpoint is not signed with that key.
+    #[error("the checkpoint is not accepted: {0}")]
+    Checkpoint(#[from] CheckpointError),
+    /// The path does not lead from the leaf to the checkpoint's root.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
+    /// The bytes are no leaf.
+    #[error(transparent)]
+    Leaf(#[from] LeafError),
+    /// A field is not in its form.
+    #[error("the proof is malformed")]
+    Malformed,
+    /// A copy differs from what was proved.
+    #[error("the answer tells another hash or root than the one that is proved")]
+    OtherCopy,
+    /// The opening does not open the leaf.
+    #[error("the leaf is about something else")]
+    OtherOpening,
+}
+
+impl Validation {
+    /// Checks everything against the log's key (a C2SP verifier key).
+    pub fn check(&self, vkey: &str) -> Result<Proven, ValidationError> {
+        let head = Checkpoint::open(&self.checkpoint, &[Verifier::parse(vkey)?])?;
+        let leaf = BASE64.decode(self.leaf.as_bytes()).map_err(|_| ValidationError::Malformed)?;
+        let hash = leaf_hash(&leaf);
+        let path = self.inclusion_path.iter().map(|text| read_hash(text));
+        let path = path.collect::<Option<Vec<_>>>().ok_or(ValidationError::Malformed)?;
+        verify_inclusion(self.inclusion_index, head.size, &hash, &path, &head.root)?;
+        if self.leaf_hash != hash.to_string() || self.root != head.root.to_string() {
+            return Err(ValidationError::OtherCopy);
+        }
+        let leaf = Leaf::parse(&leaf)?;
+        let details = match &self.opening {
+            None => None,
+            Some(text) => {
+                let opening =
+                    BASE64.decode(text.as_bytes()).map_err(|_| ValidationError::Malformed)?;
+                Some(leaf.open(&opening).ok_or(ValidationError::OtherOpening)?)
+            }
+        };
+        Ok(Proven {
+            origin: head.origin,
+            index: self.inclusion_index,
+            size: head.size,
+            root: head.root.to_string(),
+            kind: leaf.kind.code(),
+            at_ms: leaf.at.0,
+            ticket: details.map(|details| details.ticket.to_string()),
+            gate: details.map(|details| details.gate.0).filter(|gate| *gate != 0),
+            reason: details.and_then(|details| details.reason).map(crate::reason::Reason::code),
+        })
+    }
+}
+
+/// Checks that the log under one signed checkpoint only added to the one under an older; the path is
+/// that of RFC 6962, in hex.
+pub fn consistent(
+    old: &str,
+    new: &str,
+    path: &[String],
+    vkey: &str,
+) -> Result<(), ValidationError> {
+    let keys = [Verifier::parse(vkey)?];
+    let (old, new) = (Checkpoint::open(old, &keys)?, Checkpoint::open(new, &keys)?);
+    let path = path.iter().map(|text| read_hash(text)).collect::<Option<Vec<_>>>();
+    let path = path.ok_or(ValidationError::Malformed)?;
+    Ok(verify_consistency(old.size, new.size, &path, &old.root, &new.root)?)
+}
+
+fn read_hash(hex: &str) -> Option<Hash> {
+    HEXLOWER.decode(hex.as_bytes()).ok()?.try_into().ok().map(Hash)
+}
