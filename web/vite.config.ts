@@ -1,8 +1,8 @@
-// One build, six pages: register, wallet, gate, desk, docs and help; each is an entry of its own under dist/.
+// One build, seven pages: register, wallet, gate, desk, docs, help and sandbox; each is an entry of its own under dist/.
 import { defineConfig } from 'vite'
 import { installable } from './scripts/installable.ts'
 
-const pages = ['register', 'wallet', 'gate', 'desk', 'docs', 'help']
+const pages = ['register', 'wallet', 'gate', 'desk', 'docs', 'help', 'sandbox']
 
 export default defineConfig({
   appType: 'mpa',

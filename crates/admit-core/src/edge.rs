@@ -10,7 +10,7 @@ use crate::admission::{Entry, History, Rules, Scan, Verdict, decide, exhausted};
 use crate::id::{DeviceNo, Digest, EventNo, GateNo, KeyNo, UnixMs};
 use crate::reason::Reason;
 use crate::spent::{ENTRIES_MAX, Imported, SpentEntry, SpentList, import, scan_id};
-use crate::ticket::{Grant, KeyRing, RingKey, VerifyKey};
+use crate::ticket::{Grant, Invalid, KeyRing, RingKey, VerifyKey};
 
 /// A gate with its memory.
 pub struct EdgeGate {
@@ -44,7 +44,8 @@ pub struct EdgeSetup {
 #[serde(rename_all = "camelCase")]
 pub struct EdgeKey {
     number: u8,
-    public_key: String,
+    /// 32 bytes in base64url; none for a key that only the server holds.
+    public_key: Option<String>,
     #[serde(default)]
     not_after: Option<i64>,
 }
@@ -55,8 +56,13 @@ impl EdgeSetup {
         let event = EventNo(self.event_number);
         let mut ring = KeyRing::default();
         for key in &self.keys {
-            let bytes = BASE64URL_NOPAD.decode(key.public_key.as_bytes()).ok()?;
-            let verify = VerifyKey::ed25519(&bytes.try_into().ok()?)?;
+            let verify = match &key.public_key {
+                None => VerifyKey::Elsewhere,
+                Some(text) => {
+                    let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
+                    VerifyKey::ed25519(&bytes.try_into().ok()?)?
+                }
+            };
             let entry = RingKey { key: verify, not_after: key.not_after.map(UnixMs) };
             ring.add(event, KeyNo(key.number), entry);
         }
@@ -129,7 +135,9 @@ impl EdgeGate {
             Ok(ticket) => ticket,
             Err(invalid) => {
                 let digest = claimed.map(|grant| grant.digest());
-                return (refused(invalid.into(), Some(false), digest), None);
+                // A gate without the key cannot say whether the signature is right.
+                let signature = (invalid != Invalid::KeyNotHere).then_some(false);
+                return (refused(invalid.into(), signature, digest), None);
             }
         };
         let history = self.spent.get(&ticket.digest()).copied().unwrap_or(History::FRESH);
@@ -304,6 +312,17 @@ mod tests {
         let denied = gate(3).verify(&code(9, 1), NOW);
         assert_eq!(denied.verdict, Verdict::Refuse(Reason::EntryPointDenied));
         assert_eq!(denied.signature, Some(true));
+    }
+
+    #[test]
+    fn a_ticket_of_a_shared_secret_is_refused_where_only_public_keys_are() {
+        let grant = KeyRing::claimed(EVENT, &code(9, 1)).unwrap();
+        let shared = secret(Algorithm::HmacSha256).sign(Format::Compact, KeyNo(2), &grant);
+        let mut gate = gate(1);
+        gate.ring.add(EVENT, KeyNo(2), RingKey { key: VerifyKey::Elsewhere, not_after: None });
+        let (told, entry) = gate.consume(&shared, NOW);
+        assert_eq!((told.verdict, told.signature), (Verdict::Refuse(Reason::Invalid), None));
+        assert_eq!(entry, None);
     }
 
     #[test]

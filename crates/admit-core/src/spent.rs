@@ -158,12 +158,13 @@ pub fn import(history: &History, max_uses: u8, entry: Entry) -> Imported {
         return Imported::Conflict(last);
     }
     let earlier = |one: Entry| if entry.at < one.at { entry } else { one };
-    let later = |one: Entry| if entry.at < one.at { one } else { entry };
     Imported::Stored(History {
         standing: history.standing,
         uses: history.uses.saturating_add(1),
         first: Some(history.first.map_or(entry, earlier)),
-        last: Some(history.last.map_or(entry, later)),
+        // The newest on the books, whatever its time: its use has the highest number, and only the
+        // highest may be taken back.
+        last: Some(entry),
     })
 }
 

@@ -96,6 +96,7 @@ pub struct Preview {
 }
 
 /// The answer to an undo.
+#[expect(clippy::large_enum_variant, reason = "moved once from the writer to who asked")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Undone {
     /// Taken back now, with its leaf, or before by the same request.

@@ -3,7 +3,7 @@
 use admit_core::edge::{EdgeAnswer, EdgeGate, EdgeSetup};
 use admit_core::id::{DeviceNo, EventNo, GateNo, UnixMs};
 use admit_core::log::note::{NoteSigner, Verifier};
-use admit_core::log::validation::{Validation, consistent};
+use admit_core::log::validation::{Validation, consistent, receipt};
 use admit_core::reason::Reason;
 use admit_core::setup::{Judge, Setup};
 use admit_core::spent::{SpentList, signer_name};
@@ -98,6 +98,13 @@ pub fn check_proof(validation_json: &str, vkey: &str) -> Result<String, String> 
     let validation: Validation =
         serde_json::from_str(validation_json).map_err(|error| error.to_string())?;
     validation.check(vkey).map(|proven| json(&proven)).map_err(|error| error.to_string())
+}
+
+/// Checks the text of a receipt (`….tlog-proof`) against the log's key; the JSON text of a `Proven`,
+/// or throws the reason.
+#[wasm_bindgen]
+pub fn check_receipt(text: &str, vkey: &str) -> Result<String, String> {
+    receipt(text, vkey).map(|proven| json(&proven)).map_err(|error| error.to_string())
 }
 
 /// Checks that the log under checkpoint `new` only added to the one under `old`; `path_json` is an

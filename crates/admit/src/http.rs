@@ -10,6 +10,7 @@ mod event;
 mod extract;
 mod health;
 mod help;
+mod key;
 mod live;
 mod log;
 mod problem;
@@ -85,6 +86,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(session::sign_in, session::who, session::sign_out))
         .routes(routes!(event::list, event::create))
         .routes(routes!(event::show, event::change))
+        .routes(routes!(key::list, key::rotate))
         .routes(routes!(event::add_type))
         .routes(routes!(event::change_type))
         .routes(routes!(event::add_gate))

@@ -1,6 +1,6 @@
 //! Issuing: formats, signing keys, and the one way by which a ticket comes to be.
 
-use admit_core::id::{EventNo, KeyNo, TypeNo};
+use admit_core::id::{EventNo, KeyNo, TypeNo, UnixMs};
 use admit_core::log::leaf::Kind;
 use admit_core::ticket::{Algorithm, Format, SigningSecret};
 use admit_store::key::SigningKey;
@@ -17,6 +17,8 @@ use crate::secret;
 pub enum TokenFormat {
     /// Compact, Ed25519: the default.
     Compact,
+    /// Compact, HMAC-SHA-256 with a tag of 128 bits: shorter, and only the server can check it.
+    CompactHmac,
     /// JSON Web Token, `EdDSA`.
     JwtEdDsa,
     /// JSON Web Token, HS256: only the server can check it.
@@ -25,12 +27,13 @@ pub enum TokenFormat {
 
 impl TokenFormat {
     /// All formats, the default first.
-    pub const ALL: &[Self] = &[Self::Compact, Self::JwtEdDsa, Self::JwtHs256];
+    pub const ALL: &[Self] = &[Self::Compact, Self::CompactHmac, Self::JwtEdDsa, Self::JwtHs256];
 
     /// Its code in the API and the database.
     pub fn code(self) -> &'static str {
         match self {
             Self::Compact => "a1",
+            Self::CompactHmac => "a1-hmac",
             Self::JwtEdDsa => "jwt-eddsa",
             Self::JwtHs256 => "jwt-hs256",
         }
@@ -45,14 +48,14 @@ impl TokenFormat {
     pub fn algorithm(self) -> Algorithm {
         match self {
             Self::Compact | Self::JwtEdDsa => Algorithm::Ed25519,
-            Self::JwtHs256 => Algorithm::HmacSha256,
+            Self::CompactHmac | Self::JwtHs256 => Algorithm::HmacSha256,
         }
     }
 
     /// How it is written.
     pub fn form(self) -> Format {
         match self {
-            Self::Compact => Format::Compact,
+            Self::Compact | Self::CompactHmac => Format::Compact,
             Self::JwtEdDsa | Self::JwtHs256 => Format::Jwt,
         }
     }
@@ -137,27 +140,53 @@ pub async fn proof(app: &App, given: &Given) -> Result<Option<Inclusion>> {
 
 /// Makes sure that the event has a key for its format, and reads the books again.
 pub async fn ensure_key(app: &App, event: EventNo, format: TokenFormat) -> Result<()> {
-    let now = app.now();
-    let book = app.books.now();
-    if book.signer(event, format.algorithm(), now).is_none() {
-        let next = book.signers(event).last().map_or(1, |key| key.number.0.saturating_add(1));
-        let seed: [u8; 32] = secret::random()?;
-        let public_key = SigningSecret::from_seed(format.algorithm(), seed).public_key();
-        app.store
-            .put_key(
-                SigningKey {
-                    event,
-                    number: KeyNo(next),
-                    algorithm: format.algorithm(),
-                    secret: app.vault.wrap(&seed, now)?,
-                    public_key,
-                    created_at: now,
-                    retired_at: None,
-                    not_after: None,
-                },
-                now,
-            )
-            .await?;
+    let (now, algorithm) = (app.now(), format.algorithm());
+    if app.books.now().signer(event, algorithm, now).is_none() {
+        add_key(app, event, algorithm).await?;
     }
     app.refresh().await
+}
+
+/// Makes a new key of the event's format, and retires the ones before it: they sign nothing more, and
+/// verify until `verify_until`, or for ever.
+pub async fn rotate_key(
+    app: &App,
+    event: EventNo,
+    format: TokenFormat,
+    verify_until: Option<UnixMs>,
+) -> Result<()> {
+    let (now, algorithm) = (app.now(), format.algorithm());
+    if verify_until.is_some_and(|until| until <= now) {
+        return Err(Error::field("verify_until", "Tickets would be refused at once."));
+    }
+    let added = add_key(app, event, algorithm).await?;
+    for key in app.store.keys().await? {
+        let before = key.event == event && key.algorithm == algorithm && key.number != added;
+        if before && key.retired_at.is_none() {
+            let not_after = key.not_after.or(verify_until);
+            let retired = SigningKey { retired_at: Some(now), not_after, ..key };
+            app.store.put_key(retired, now).await?;
+        }
+    }
+    app.refresh().await
+}
+
+async fn add_key(app: &App, event: EventNo, algorithm: Algorithm) -> Result<KeyNo> {
+    let now = app.now();
+    let book = app.books.now();
+    let last = book.signers(event).iter().map(|key| key.number.0).max().unwrap_or(0);
+    let number = KeyNo(last.checked_add(1).ok_or(Error::TooMany("keys"))?);
+    let seed: [u8; 32] = secret::random()?;
+    let key = SigningKey {
+        event,
+        number,
+        algorithm,
+        secret: app.vault.wrap(&seed, now)?,
+        public_key: SigningSecret::from_seed(algorithm, seed).public_key(),
+        created_at: now,
+        retired_at: None,
+        not_after: None,
+    };
+    app.store.put_key(key, now).await?;
+    Ok(number)
 }

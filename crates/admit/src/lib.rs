@@ -99,7 +99,7 @@ impl App {
         let log = LogBook::new(
             derive("audit log leaves"),
             derive("audit log checkpoints"),
-            &parts.public_url,
+            derive("audit log name"),
         );
         Ok(Arc::new(Self {
             store: parts.store,

@@ -13,12 +13,14 @@ use admit_core::log::checkpoint::Checkpoint;
 use admit_core::log::leaf::LogKey;
 use admit_core::log::note::NoteSigner;
 use admit_core::log::receipt::Receipt;
+use admit_core::log::tile::{Part, TilePath, encode_bundle, encode_hashes};
 use admit_core::log::tree::{
-    Hash, TileId, Tiles, consistency, consistency_tiles, inclusion, inclusion_tiles, root,
-    root_tiles,
+    Hash, TILE_WIDTH, TileId, Tiles, consistency, consistency_tiles, inclusion, inclusion_tiles,
+    root, root_tiles,
 };
 use admit_store::Store;
 use admit_store::log::{LogHead, Logged};
+use data_encoding::HEXLOWER;
 
 use crate::App;
 use crate::data::{private_folder, write_private};
@@ -67,9 +69,11 @@ impl Inclusion {
 }
 
 impl LogBook {
-    /// The keys, from the installation's; `public_url` names new logs.
-    pub fn new(leaves: [u8; 32], checkpoints: [u8; 32], public_url: &str) -> Self {
-        let host = public_url.trim_start_matches("https://").trim_end_matches('/').to_owned();
+    /// The keys, from the installation's. New logs are named after it too, and not after an address:
+    /// addresses change, and events are also made where none is known.
+    pub fn new(leaves: [u8; 32], checkpoints: [u8; 32], name: [u8; 32]) -> Self {
+        let (short, _) = name.split_at(6);
+        let host = format!("admit-one/{}", HEXLOWER.encode(short));
         Self { leaves, checkpoints, host, signed: Mutex::default() }
     }
 
@@ -104,11 +108,11 @@ impl LogBook {
         }
         let signer = self.signer(event, &checkpoint.origin)?;
         let note: Arc<str> = checkpoint.sign(&signer).map_err(Error::internal)?.into();
-        let mut signed = self.lock();
-        let newest = signed.get(&event).map_or(0, |known| known.checkpoint.size);
-        if checkpoint.size >= newest {
+        let mut newest = self.lock();
+        let size = newest.get(&event).map_or(0, |known| known.checkpoint.size);
+        if checkpoint.size >= size {
             let note = Arc::clone(&note);
-            signed.insert(event, Signed { checkpoint, note, kept: false });
+            newest.insert(event, Signed { checkpoint, note, kept: false });
         }
         Ok(note)
     }
@@ -123,7 +127,14 @@ impl LogBook {
             self.lock().iter().filter(|(_, s)| !s.kept).map(|(e, s)| (*e, s.clone())).collect();
         for (event, signed) in fresh {
             private_folder(folder)?;
-            write_private(&kept_at(folder, event), &signed.note)?;
+            let path = kept_at(folder, event);
+            // The command line signs too, and may have come further.
+            let older = read_kept(&path)?.is_none_or(|(kept, _)| {
+                kept.origin != signed.checkpoint.origin || kept.size < signed.checkpoint.size
+            });
+            if older {
+                write_private(&path, &signed.note)?;
+            }
             if let Some(now) = self.lock().get_mut(&event) {
                 now.kept = now.checkpoint == signed.checkpoint;
             }
@@ -144,6 +155,26 @@ pub async fn head(store: &dyn Store, event: EventNo) -> Result<LogHead> {
 /// The signed checkpoint of an event's log as it is now.
 pub async fn checkpoint(app: &App, event: EventNo) -> Result<Arc<str>> {
     app.log.sign(event, head(app.store.as_ref(), event).await?)
+}
+
+/// The bytes of a part of a log (C2SP tlog-tiles); none when the log does not go that far. It may
+/// have grown past it meanwhile.
+pub async fn part(store: &dyn Store, event: EventNo, path: TilePath) -> Result<Option<Vec<u8>>> {
+    let width = usize::try_from(path.width).unwrap_or(usize::MAX);
+    let (bytes, found) = match path.part {
+        Part::Entries(index) => {
+            let limit = u32::try_from(path.width).unwrap_or(u32::MAX);
+            let from = index.saturating_mul(TILE_WIDTH);
+            let entries = store.log_entries(event, from, limit).await?;
+            (encode_bundle(&entries).map_err(Error::internal)?, entries.len())
+        }
+        Part::Hashes(tile) => {
+            let mut hashes = store.log_tile(event, tile).await?;
+            hashes.truncate(width);
+            (encode_hashes(&hashes), hashes.len())
+        }
+    };
+    Ok(Some(bytes).filter(|_| found == width))
 }
 
 /// Makes the proof of a leaf that was just written complete.
@@ -239,17 +270,14 @@ pub async fn check_kept(
     for view in store.events().await? {
         let event = view.event.number;
         let path = kept_at(folder, event);
-        let Ok(note) = std::fs::read_to_string(&path) else { continue };
-        let body = note.split("\n\n").next().unwrap_or_default();
-        let kept = Checkpoint::parse(&format!("{body}\n"))
-            .map_err(|error| Error::internal(format!("{}: {error}", path.display())))?;
+        let Some((kept, note)) = read_kept(&path)? else { continue };
         let head = head(store, event).await?;
         if continues(store, event, &head, &kept).await? {
             continue;
         }
         match on_rollback {
             Rollback::Accept => {
-                let origin = next_origin(&head.origin);
+                let origin = next_origin(&head.origin, &kept.origin);
                 store.fork_log(event, origin, note, now).await?;
                 std::fs::remove_file(&path).map_err(Error::internal)?;
             }
@@ -272,27 +300,41 @@ async fn continues(
     head: &LogHead,
     kept: &Checkpoint,
 ) -> Result<bool> {
-    // Another origin: the rollback was accepted before, and the file not yet replaced.
-    if kept.origin != head.origin {
+    // A later origin: the rollback was accepted before, and the file not yet replaced.
+    let ((stem, generation), (kept_stem, kept_generation)) =
+        (generation(&head.origin), generation(&kept.origin));
+    if stem == kept_stem && generation > kept_generation {
         return Ok(true);
     }
-    if head.size < kept.size {
+    if kept.origin != head.origin || head.size < kept.size {
         return Ok(false);
     }
     let tiles = tiles(store, event, root_tiles(kept.size)).await?;
     Ok(root(kept.size, &tiles) == Some(kept.root))
 }
 
-/// `…/log/7`, `…/log/7/2`, `…/log/7/3`, …
-fn next_origin(origin: &str) -> String {
-    let (stem, number) = origin.rsplit_once("/log/").unwrap_or((origin, ""));
-    match number.split_once('/') {
-        Some((log, generation)) => {
-            let next = generation.parse::<u32>().unwrap_or(1).saturating_add(1);
-            format!("{stem}/log/{log}/{next}")
-        }
-        None => format!("{origin}/2"),
-    }
+/// The newest checkpoint that was kept, and its note.
+fn read_kept(path: &Path) -> Result<Option<(Checkpoint, String)>> {
+    let Ok(note) = std::fs::read_to_string(path) else { return Ok(None) };
+    let body = note.split("\n\n").next().unwrap_or_default();
+    let kept = Checkpoint::parse(&format!("{body}\n"))
+        .map_err(|error| Error::internal(format!("{}: {error}", path.display())))?;
+    Ok(Some((kept, note)))
+}
+
+/// The name of a log without its generation, and the generation: 1 for `…/log/7`, 2 for `…/log/7/2`.
+fn generation(origin: &str) -> (&str, u32) {
+    let numbered = origin.rsplit_once('/').and_then(|(stem, last)| {
+        let stem = Some(stem).filter(|stem| !stem.ends_with("/log"))?;
+        Some((stem, last.parse().ok()?))
+    });
+    numbered.unwrap_or((origin, 1))
+}
+
+/// An origin that nothing was signed for yet.
+fn next_origin(head: &str, kept: &str) -> String {
+    let ((stem, now), (_, signed)) = (generation(head), generation(kept));
+    format!("{stem}/{}", now.max(signed).saturating_add(1))
 }
 
 #[cfg(test)]
@@ -301,7 +343,8 @@ mod tests {
 
     #[test]
     fn every_accepted_rollback_has_an_origin_of_its_own() {
-        assert_eq!(next_origin("gate.example/log/7"), "gate.example/log/7/2");
-        assert_eq!(next_origin("gate.example/log/7/2"), "gate.example/log/7/3");
+        assert_eq!(next_origin("x/log/7", "x/log/7"), "x/log/7/2");
+        assert_eq!(next_origin("x/log/7", "x/log/7/2"), "x/log/7/3");
+        assert_eq!(next_origin("x/log/7/2", "x/log/7/2"), "x/log/7/3");
     }
 }

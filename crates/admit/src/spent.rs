@@ -67,9 +67,9 @@ pub async fn export(app: &App, event: EventNo, gate: GateNo, after: u64) -> Resu
         entries = counting;
     }
     let list = SpentList { event, device: SERVER, entries };
-    let signer = signer(app, event)?;
-    let signed = list.sign(&signer).map_err(Error::internal)?;
-    Ok(Export { list, signed, vkey: signer.vkey(), next })
+    let key = signer(app, event)?;
+    let signed = list.sign(&key).map_err(Error::internal)?;
+    Ok(Export { list, signed, vkey: key.vkey(), next })
 }
 
 /// Whether an entry was not taken back since.
@@ -107,7 +107,7 @@ pub fn proof(app: &App, scan: &ScanRecord) -> Result<(SpentEntry, String)> {
 pub async fn sync(app: &App, event: EventNo, signed: &str) -> Result<(Import, Option<Inclusion>)> {
     let mut devices = known_devices(app, event)?;
     devices.push(signer(app, event)?.verifier().clone());
-    let list = SpentList::open(signed, &devices).map_err(|error| refused(&error))?;
+    let list = SpentList::open(signed, &devices).map_err(refused)?;
     if list.event != event {
         return Err(Error::field("list", "The list is of another event."));
     }
@@ -129,7 +129,7 @@ pub async fn sync(app: &App, event: EventNo, signed: &str) -> Result<(Import, Op
     Ok((all, proof))
 }
 
-fn refused(error: &SpentError) -> Error {
+fn refused(error: SpentError) -> Error {
     Error::field("list", format!("This list is not taken: {error}."))
 }
 

@@ -142,6 +142,27 @@ export interface paths {
         patch: operations["change_gate"];
         trace?: never;
     };
+    "/v1/desk/events/{event}/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The event's signing keys. */
+        get: operations["list_keys"];
+        put?: never;
+        /**
+         * Makes a new key for the event's format and retires the old ones: they sign nothing more, and verify
+         *     until the given time. Written to the audit log.
+         */
+        post: operations["rotate_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/desk/events/{event}/live": {
         parameters: {
             query?: never;
@@ -925,6 +946,10 @@ export interface components {
             count: number;
             minute: string;
         };
+        /** @description A ticket that staff issued or changed. */
+        ChangedTicket: components["schemas"]["DeskTicket"] & {
+            merkle_validation?: components["schemas"]["MerkleValidation"] | null;
+        };
         /** @description Two entries with a ticket that was good for one less. */
         Conflict: {
             /**
@@ -1061,8 +1086,8 @@ export interface components {
             notAfter?: number | null;
             /** Format: int32 */
             number: number;
-            /** @description 32 bytes in base64url. */
-            publicKey: string;
+            /** @description 32 bytes in base64url; null for a key that only the server holds. */
+            publicKey?: string | null;
         };
         /** @description What an edge gate says. */
         EdgeVerdict: {
@@ -1252,6 +1277,31 @@ export interface components {
         Health: {
             /** @description `ok`. */
             status: string;
+        };
+        /** @description A ticket as its holder sees it, with its receipt. */
+        HeldTicket: components["schemas"]["Ticket"] & {
+            merkle_validation?: components["schemas"]["MerkleValidation"] | null;
+        };
+        /** @description A signing key. The secret is shown to nobody. */
+        Key: {
+            /** @description `ed25519` or `hs256`. */
+            algorithm: string;
+            /** @description From when on its tickets are refused; null for never. */
+            not_after?: string | null;
+            /**
+             * Format: int32
+             * @description Its number, which tokens name.
+             */
+            number: number;
+            /** @description 32 bytes in base64url; null for a shared secret. */
+            public_key?: string | null;
+            /** @description From when on it signs nothing; null while it signs. */
+            retired_at?: string | null;
+        };
+        /** @description The keys of an event. */
+        Keys: {
+            /** @description By number. */
+            keys: components["schemas"]["Key"][];
         };
         /** @description A log and the key that checks it. */
         LogKey: {
@@ -1546,6 +1596,11 @@ export interface components {
             registry: components["schemas"]["Registry"];
             revoked: boolean;
             ticketId: string;
+        };
+        /** @description What becomes of the old keys. */
+        RotateInput: {
+            /** @description Until when tickets of the old keys are good, RFC 3339; for ever when it is not said. */
+            verify_until?: string | null;
         };
         /** @description What the sandbox's page needs. */
         Sandbox: {
@@ -2348,6 +2403,92 @@ export interface operations {
             };
         };
     };
+    list_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug */
+                event: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Keys"];
+                };
+            };
+            /** @description Why there is no answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotate_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug */
+                event: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotateInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Keys"];
+                };
+            };
+            /** @description Why there is no answer */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     watch_event: {
         parameters: {
             query?: never;
@@ -2573,7 +2714,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DeskTicket"];
+                    "application/json": components["schemas"]["ChangedTicket"];
                 };
             };
             /** @description Why there is no answer */
@@ -2781,7 +2922,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DeskTicket"];
+                    "application/json": components["schemas"]["ChangedTicket"];
                 };
             };
             /** @description Why there is no answer */
@@ -2828,7 +2969,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DeskTicket"];
+                    "application/json": components["schemas"]["ChangedTicket"];
                 };
             };
             /** @description Why there is no answer */
@@ -3658,7 +3799,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Ticket"];
+                    "application/json": components["schemas"]["HeldTicket"];
                 };
             };
             /** @description Why there is no answer */

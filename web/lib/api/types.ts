@@ -25,8 +25,13 @@ export type Question = Answer<'Question', { kind: 'text' | 'choice' }>
 export type PublicTicketType = Answer<'PublicType'>
 export type PublicEvent = Answer<'PublicEvent', { questions: Question[]; phone: PhoneRule }>
 export type RegistrationInput = Schemas['RegistrationInput']
-export type Ticket = Answer<'Ticket', { status: TicketStatus }>
-export type Registered = Answer<'Registered', { ticket: Ticket }>
+export type MerkleValidation = Answer<'MerkleValidation'>
+/** A ticket that was issued before there were audit logs stands in none. */
+export type Ticket = Answer<'Ticket', { status: TicketStatus; merkle_validation?: MerkleValidation | null }>
+export type Registered = Answer<
+  'Registered',
+  { ticket: Ticket; merkle_validation?: MerkleValidation | null }
+>
 
 // desk
 export type Session = Answer<'Who', { role: Role }>
@@ -73,8 +78,28 @@ export type LiveMessage = { stats: Stats; scans: Scan[] }
 export type Paired = Answer<'Paired'>
 export type GateSetup = Answer<'GateSetup'>
 export type VerdictTicket = Answer<'VerdictTicket'>
-export type Verdict = Answer<'Verdict', { verdict: 'admit' | 'refuse' | 'undo' }>
+export type Verdict = Answer<
+  'Verdict',
+  { verdict: 'admit' | 'refuse' | 'undo'; merkle_validation?: MerkleValidation | null }
+>
 export type UndoneEntry = Answer<'UndoneEntry'>
 export type ScanInput = Schemas['ScanInput']
+
+// the audit log
+export type LogKey = Answer<'LogKey'>
+export type LogPath = Answer<'Proof'>
+
+// ticket controls by program, and the sandbox
+export type Sandbox = Answer<'Sandbox'>
+export type ControlField = Answer<'ControlField'>
+export type Generated = Answer<'Generated'>
+export type Verified = Answer<'Verified'>
+export type Redeemed = Answer<'Redeemed'>
+export type Revoked = Answer<'Revoked'>
+export type EdgeVerdict = Answer<'EdgeVerdict'>
+export type EnrolledDevice = Answer<'EnrolledDevice'>
+export type SpentExport = Answer<'SpentExport'>
+export type SyncSummary = Answer<'SyncSummary'>
+export type Conflict = Answer<'Conflict'>
 
 export type ProblemBody = Schemas['Problem']

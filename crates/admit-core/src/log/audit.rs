@@ -96,10 +96,12 @@ impl Audit {
     /// its own: `…/2`, `…/3`. A log younger than its event does not say what it is called.
     pub fn is_called(&self, origin: &str) -> bool {
         let Some(first) = &self.origin else { return true };
-        match self.rollbacks {
-            0 => origin == first,
-            times => origin == format!("{first}/{}", times + 1),
+        if self.rollbacks == 0 {
+            return origin == first;
         }
+        // Set back twice to the same state, it tells of one rollback and skips a name.
+        let number = origin.strip_prefix(first.as_str()).and_then(|rest| rest.strip_prefix('/'));
+        number.and_then(|n| n.parse().ok()).is_some_and(|n: u64| n > self.rollbacks)
     }
 
     fn judge(&mut self, index: u64, bytes: &[u8]) -> Result<(), Fault> {

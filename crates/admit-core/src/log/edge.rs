@@ -182,8 +182,8 @@ mod tests {
         let mut level_hashes = leaves(0..size);
         for level in 0..3u8 {
             let mut roots = Vec::new();
-            for (index, hashes) in level_hashes.chunks(256).enumerate() {
-                tiles.0.insert(TileId { level, index: index as u64 }, hashes.to_vec());
+            for (index, hashes) in (0..).zip(level_hashes.chunks(256)) {
+                tiles.0.insert(TileId { level, index }, hashes.to_vec());
                 if hashes.len() == 256 {
                     let mut edge = Edge::default();
                     edge.append(hashes);

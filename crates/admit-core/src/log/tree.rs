@@ -111,7 +111,7 @@ fn fold(mut hashes: Vec<Hash>) -> Hash {
 
 /// Largest power of two below `size`, which must be at least 2.
 fn split(size: u64) -> u64 {
-    1 << (63 - (size - 1).leading_zeros())
+    1 << (size - 1).ilog2()
 }
 
 /// The root over the leaves `from..to`, where `from` is where the tree splits.

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::checkpoint::{Checkpoint, CheckpointError};
-use super::leaf::{Leaf, LeafError};
+use super::leaf::{Details, Leaf, LeafError};
 use super::note::{NoteError, Verifier};
+use super::receipt::{Receipt, ReceiptError};
 use super::tree::{Hash, ProofError, leaf_hash, verify_consistency, verify_inclusion};
 
 /// The part of an answer's `merkle_validation` that can be checked. Its other fields are copies for
@@ -65,6 +66,9 @@ pub enum ValidationError {
     /// The path does not lead from the leaf to the checkpoint's root.
     #[error(transparent)]
     Proof(#[from] ProofError),
+    /// The receipt is not accepted.
+    #[error(transparent)]
+    Receipt(#[from] ReceiptError),
     /// The bytes are no leaf.
     #[error(transparent)]
     Leaf(#[from] LeafError),
@@ -100,9 +104,15 @@ impl Validation {
                 Some(leaf.open(&opening).ok_or(ValidationError::OtherOpening)?)
             }
         };
-        Ok(Proven {
+        Ok(Proven::of(head, self.inclusion_index, &leaf, details))
+    }
+}
+
+impl Proven {
+    fn of(head: Checkpoint, index: u64, leaf: &Leaf, details: Option<Details>) -> Self {
+        Self {
             origin: head.origin,
-            index: self.inclusion_index,
+            index,
             size: head.size,
             root: head.root.to_string(),
             kind: leaf.kind.code(),
@@ -110,8 +120,16 @@ impl Validation {
             ticket: details.map(|details| details.ticket.to_string()),
             gate: details.map(|details| details.gate.0).filter(|gate| *gate != 0),
             reason: details.and_then(|details| details.reason).map(crate::reason::Reason::code),
-        })
+        }
     }
+}
+
+/// Checks the text of a receipt against the log's key.
+pub fn receipt(text: &str, vkey: &str) -> Result<Proven, ValidationError> {
+    let receipt = Receipt::parse(text)?;
+    let head = receipt.verify(None, &[Verifier::parse(vkey)?])?;
+    let leaf = Leaf::parse(receipt.extra.as_deref().unwrap_or_default())?;
+    Ok(Proven::of(head, receipt.index, &leaf, None))
 }
 
 /// Checks that the log under one signed checkpoint only added to the one under an older; the path is

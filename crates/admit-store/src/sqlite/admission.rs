@@ -32,6 +32,7 @@ pub(super) struct Batch {
 }
 
 /// What is to be done about a scan, before anything is written.
+#[expect(clippy::large_enum_variant, reason = "moved once from the writer to who asked")]
 pub(super) enum Planned {
     /// It was answered before, or cannot be.
     Answered(Recorded),

@@ -85,8 +85,8 @@ impl Importing<'_, '_, '_> {
 
     fn take_new(&mut self, spent: &SpentEntry) -> Result<()> {
         let ticket = issued(self.work, self.event, spent.digest)?;
-        let spend = read_spend(self.work.tx, self.event, spent.digest)?;
-        let (Some(ticket), Some(spend)) = (ticket, spend) else {
+        let books = read_spend(self.work.tx, self.event, spent.digest)?;
+        let (Some(ticket), Some(books)) = (ticket, books) else {
             self.done.unknown.push(spent.sequence);
             return Ok(());
         };
@@ -97,11 +97,11 @@ impl Importing<'_, '_, '_> {
             gate: spent.gate,
             at: spent.at,
         };
-        match import(&spend.history, ticket.max_uses, entry) {
+        match import(&books.history, ticket.max_uses, entry) {
             Imported::Conflict(known) => self.conflict(spent.digest, &ticket, known, entry),
             Imported::Stored(history) => {
                 let (record, leaf) =
-                    self.store(spent.digest, &ticket, entry, history.uses, spend.last_seq)?;
+                    self.store(spent.digest, &ticket, entry, history.uses, books.last_seq)?;
                 let place = Place { last_seq: Some(record.seq), last_leaf: Some(leaf) };
                 write_spend(self.work.tx, self.event, spent.digest, &history, place)?;
                 self.done.stored += 1;

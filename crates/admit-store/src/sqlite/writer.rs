@@ -314,18 +314,22 @@ impl Worker {
                 job if spoilt.is_some() => done.push(deliver_end_only(job)),
                 Job::Admit { ticket, scan, key, reply } => {
                     let result = match batch.plan(&tx, &ticket, &scan) {
-                        Ok(Planned::Write(plan)) => plan.write(&mut work, &key).map(Ok),
-                        Ok(Planned::Answered(recorded)) => Ok(Err(Ok(recorded))),
+                        Ok(Planned::Write(plan)) => match plan.write(&mut work, &key) {
+                            Ok((record, leaf)) => {
+                                scans.push(record.clone());
+                                Tried::Written(record, leaf)
+                            }
+                            Err(error) => {
+                                spoilt = Some(error);
+                                Tried::Answered(Err(gone()))
+                            }
+                        },
+                        Ok(Planned::Answered(recorded)) => Tried::Answered(Ok(recorded)),
                         // Nothing was written yet: this scan alone has no answer.
-                        Err(error) => Ok(Err(Err(error))),
+                        Err(error) => Tried::Answered(Err(error)),
                     };
-                    let result = result.unwrap_or_else(|error| {
-                        spoilt = Some(error);
-                        Err(Err(gone()))
-                    });
-                    scans.extend(result.as_ref().ok().map(|(record, _)| record.clone()));
                     done.push(Box::new(move |end| {
-                        let _ = reply.send(end.and_then(|proofs| recorded(result, proofs)));
+                        let _ = reply.send(end.and_then(|proofs| result.recorded(proofs)));
                     }));
                 }
                 Job::Write(job) => {
@@ -368,17 +372,21 @@ struct Committed {
     time: Duration,
 }
 
-/// The answer to a scan: written now, with its place in the log, or what else came of it.
-fn recorded(
-    result: std::result::Result<(ScanRecord, u64), Result<Recorded>>,
-    proofs: &Proofs,
-) -> Result<Recorded> {
-    match result {
-        Ok((record, leaf)) => {
-            let logged = proofs.of(record.event, leaf).ok_or_else(gone)?;
-            Ok(Recorded::New(record, logged))
+/// What came of a scan before the commit: written, with the position of its leaf, or answered.
+enum Tried {
+    Written(ScanRecord, u64),
+    Answered(Result<Recorded>),
+}
+
+impl Tried {
+    fn recorded(self, proofs: &Proofs) -> Result<Recorded> {
+        match self {
+            Self::Written(record, leaf) => {
+                let logged = proofs.of(record.event, leaf).ok_or_else(gone)?;
+                Ok(Recorded::New(record, logged))
+            }
+            Self::Answered(answered) => answered,
         }
-        Err(answered) => answered,
     }
 }
 

@@ -1,14 +1,17 @@
 //! `admit keys`: rotating the keys that personal data and signing keys are sealed with.
 
 use admit_store::key::SigningKey;
+use anyhow::Context;
 use clap::Subcommand;
 use data_encoding::BASE64URL_NOPAD;
 
 use super::{Data, say};
 use crate::App;
+use crate::clock;
 use crate::data::{DataFolder, write_private};
 use crate::error::Result;
 use crate::event;
+use crate::issuance::{self, TokenFormat};
 use crate::secret;
 use crate::vault::{FernetKey, read_private};
 
@@ -20,6 +23,8 @@ pub(super) enum KeysCommand {
     Prune(Data),
     /// Print an event's signing keys as CSV: number, algorithm, public key
     Show(Show),
+    /// Make a new signing key for an event and retire the old ones
+    New(New),
 }
 
 #[derive(clap::Args)]
@@ -45,6 +50,34 @@ impl Show {
     }
 }
 
+#[derive(clap::Args)]
+pub(super) struct New {
+    #[command(flatten)]
+    data: Data,
+    /// The event's slug
+    #[arg(long)]
+    event: String,
+    /// Until when tickets of the old keys are good, such as 2026-12-31T23:59:59Z; for ever when it is
+    /// not said
+    #[arg(long)]
+    verify_until: Option<String>,
+}
+
+impl New {
+    async fn run(self) -> anyhow::Result<()> {
+        let (app, _) = self.data.open().await?;
+        let view = event::find(&app, &self.event)?;
+        let until = match &self.verify_until {
+            Some(text) => Some(clock::parse_rfc3339(text).context("--verify-until is no time")?),
+            None => None,
+        };
+        let format = TokenFormat::parse(&view.event.details.token_format)
+            .context("the event's token format is not known")?;
+        issuance::rotate_key(&app, view.event.number, format, until).await?;
+        say("made a new key; the old ones sign nothing more")
+    }
+}
+
 /// Persons' keys that are wrapped anew before the next are read.
 const BATCH: u32 = 500;
 
@@ -52,6 +85,7 @@ impl KeysCommand {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Show(show) => show.run().await,
+            Self::New(new) => new.run().await,
             Self::Rotate(data) => {
                 let folder = data.folder();
                 // An interrupted rotation has its new key in the file already.

@@ -5,17 +5,15 @@ mod verify;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use admit_core::id::EventNo;
 use admit_core::log::checkpoint::Checkpoint;
 use admit_core::log::note::Verifier;
-use admit_core::log::tile::{Part, TilePath, encode_bundle, encode_hashes};
-use admit_core::log::tree::TILE_WIDTH;
-use anyhow::{Context, ensure};
+use admit_core::log::tile::TilePath;
+use anyhow::Context;
 use clap::Subcommand;
 
 use super::{Data, say};
 use crate::log::Rollback;
-use crate::{App, event, log};
+use crate::{event, log};
 
 #[derive(Subcommand)]
 pub(super) enum LogCommand {
@@ -58,7 +56,8 @@ impl Export {
         let key = app.log.vkey(event, origin)?;
         let head = Checkpoint::open(&note, &[Verifier::parse(&key)?])?;
         for path in TilePath::all(head.size) {
-            let bytes = part(&app, event, path).await?;
+            let bytes = log::part(app.store.as_ref(), event, path).await?;
+            let bytes = bytes.with_context(|| format!("the database has lost {path}"))?;
             write(&self.folder.join(path.to_string()), &bytes)?;
         }
         // Last, so that it never names what is not there.
@@ -66,25 +65,6 @@ impl Export {
         say(&format!("{} entries of {} written; check them with:", head.size, head.origin))?;
         say(&format!("admit log verify {} --key '{key}'", self.folder.display()))
     }
-}
-
-/// The bytes of a part of the log. The log may have grown past it meanwhile.
-async fn part(app: &App, event: EventNo, path: TilePath) -> anyhow::Result<Vec<u8>> {
-    let width = usize::try_from(path.width)?;
-    let (bytes, found) = match path.part {
-        Part::Entries(index) => {
-            let (from, limit) = (index * TILE_WIDTH, u32::try_from(path.width)?);
-            let entries = app.store.log_entries(event, from, limit).await?;
-            (encode_bundle(&entries)?, entries.len())
-        }
-        Part::Hashes(tile) => {
-            let mut hashes = app.store.log_tile(event, tile).await?;
-            hashes.truncate(width);
-            (encode_hashes(&hashes), hashes.len())
-        }
-    };
-    ensure!(found == width, "the database has lost a part of {path}");
-    Ok(bytes)
 }
 
 fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {

@@ -45,6 +45,7 @@ impl Listeners {
 }
 
 #[derive(clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(super) struct Serve {
     #[command(flatten)]
     data: Data,

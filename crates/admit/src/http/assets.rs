@@ -37,6 +37,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         ("/desk", "desk"),
         ("/docs", "docs"),
         ("/help", "help"),
+        ("/sandbox", "sandbox"),
     ] {
         let index = move |headers: HeaderMap| async move { page(app, &headers) };
         let below = move |headers: HeaderMap, Path(path): Path<String>| async move {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use admit_core::admission::Verdict;
 use admit_core::id::{GateNo, GateSet, ScanId, TypeNo, UnixMs};
 use admit_core::reason::Reason;
-use admit_core::ticket::{Grant, Invalid};
+use admit_core::ticket::{Algorithm, Grant, Invalid};
 use admit_store::event::EventView;
 use admit_store::ticket::{Terms, Ticket};
 use axum::Json as Answer;
@@ -20,6 +20,7 @@ use super::problem::Problem;
 use crate::control::{self, Examined, Wanted};
 use crate::error::Error;
 use crate::event::slug;
+use crate::issuance::TokenFormat;
 use crate::qr::{self, Level, Symbol};
 use crate::registration::Holder;
 use crate::{App, issuance, secret, ticket};
@@ -247,6 +248,7 @@ pub(super) struct Verified {
 /// What came of using a token.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the field is the seed's")]
 pub(super) struct Redeemed {
     redeemed: bool,
     ticket_id: Option<String>,
@@ -263,6 +265,7 @@ pub(super) struct Redeemed {
 /// A withdrawn ticket.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the field is the seed's")]
 pub(super) struct Revoked {
     revoked: bool,
     ticket_id: String,
@@ -371,7 +374,8 @@ pub(super) async fn issue(
     let text =
         if link { ticket::link(app, &ticket) } else { None }.unwrap_or_else(|| token.clone());
     let symbol = Symbol::new(&text, Level::Medium).map_err(Error::internal)?;
-    let public = !ticket.format.contains("hs256") && !ticket.format.contains("hmac");
+    let format = TokenFormat::parse(&ticket.format).map(TokenFormat::algorithm);
+    let public = format == Some(Algorithm::Ed25519);
     Ok(Generated {
         token,
         format: ticket.format.clone(),

@@ -206,8 +206,8 @@ pub(super) struct EnrolledDevice {
 #[serde(rename_all = "camelCase")]
 pub(super) struct EdgeKey {
     number: u8,
-    /// 32 bytes in base64url.
-    public_key: String,
+    /// 32 bytes in base64url; null for a key that only the server holds.
+    public_key: Option<String>,
     /// Unix milliseconds.
     not_after: Option<i64>,
 }
@@ -453,12 +453,10 @@ pub(super) async fn enrol(
     let event = view.event.number;
     let enrolled = device::enrol(&app, event, input.name, key).await?;
     let book = app.books.now();
-    let keys = book.signers(event).iter().filter_map(|signer| {
-        Some(EdgeKey {
-            number: signer.number.0,
-            public_key: BASE64URL_NOPAD.encode(&signer.public_key?),
-            not_after: signer.not_after.map(|at| at.0),
-        })
+    let keys = book.signers(event).iter().map(|signer| EdgeKey {
+        number: signer.number.0,
+        public_key: signer.public_key.map(|key| BASE64URL_NOPAD.encode(&key)),
+        not_after: signer.not_after.map(|at| at.0),
     });
     let gates = view
         .gates

@@ -204,7 +204,7 @@ fn text(at: Option<UnixMs>) -> Option<String> {
     at.map(clock::rfc3339)
 }
 
-fn time(name: &'static str, text: &str) -> Result<UnixMs, Error> {
+pub(super) fn time(name: &'static str, text: &str) -> Result<UnixMs, Error> {
     clock::parse_rfc3339(text)
         .ok_or_else(|| Error::field(name, "Use a time such as 2026-11-21T19:30:00Z."))
 }

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use admit_core::log::tile::{Part, TilePath, encode_bundle, encode_hashes};
-use admit_core::log::tree::{TILE_WIDTH, leaf_hash};
+use admit_core::log::tile::TilePath;
+use admit_core::log::tree::leaf_hash;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::header;
@@ -193,24 +193,7 @@ async fn tile(
     let event = event_at(&app, &slug)?.event.number;
     let missing = || Error::NotFound("tile");
     let wanted = TilePath::parse(&format!("tile/{path}")).map_err(|_| missing())?;
-    let size = log::head(app.store.as_ref(), event).await?.size;
-    if wanted.part.tile().width(size) < wanted.width {
-        return Err(missing().into());
-    }
-    let width = usize::try_from(wanted.width).unwrap_or(0);
-    let bytes = match wanted.part {
-        Part::Hashes(tile) => {
-            let mut hashes = app.store.log_tile(event, tile).await.map_err(Error::from)?;
-            hashes.truncate(width);
-            encode_hashes(&hashes)
-        }
-        Part::Entries(index) => {
-            let limit = u32::try_from(wanted.width).unwrap_or(0);
-            let from = index * TILE_WIDTH;
-            let entries = app.store.log_entries(event, from, limit).await.map_err(Error::from)?;
-            encode_bundle(&entries).map_err(Error::internal)?
-        }
-    };
+    let bytes = log::part(app.store.as_ref(), event, wanted).await?.ok_or_else(missing)?;
     // What is in the log never changes.
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream"),

@@ -18,8 +18,11 @@ use utoipa::ToSchema;
 use super::event::TicketEvent;
 use super::extract::{At, Desk, From, Holder, Json, event_at};
 use super::live::Scan;
+use super::log::{Circuit, MerkleValidation};
 use super::problem::Problem;
 use crate::error::Error;
+use crate::issuance::{self, Given};
+use crate::log::{self, Inclusion};
 use crate::registration;
 use crate::ticket::{self, Shown};
 use crate::{App, clock};
@@ -51,6 +54,24 @@ pub(super) struct Ticket {
     code: String,
     /// `a1`, `jwt-eddsa` or `jwt-hs256`.
     format: String,
+}
+
+/// A ticket as its holder sees it, with its receipt.
+#[derive(Serialize, ToSchema)]
+pub(super) struct HeldTicket {
+    #[serde(flatten)]
+    ticket: Ticket,
+    /// The proof that its issue stands in the audit log; null for tickets from before there was one.
+    merkle_validation: Option<MerkleValidation>,
+}
+
+/// A ticket that staff issued or changed.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ChangedTicket {
+    #[serde(flatten)]
+    ticket: DeskTicket,
+    /// The proof that this stands in the audit log; null when nothing changed.
+    merkle_validation: Option<MerkleValidation>,
 }
 
 /// A ticket type by number and name.
@@ -212,6 +233,10 @@ impl DeskTicket {
     }
 }
 
+fn proved(proof: &Inclusion) -> MerkleValidation {
+    MerkleValidation::of(proof, Circuit::Ticket)
+}
+
 fn number(text: &str) -> Result<TicketId, Error> {
     TicketId::parse_number(text).ok_or(Error::NotFound("ticket"))
 }
@@ -232,13 +257,18 @@ async fn pdf_file(app: Arc<App>, shown: Shown) -> Result<Response, Problem> {
 }
 
 #[utoipa::path(get, path = "/v1/ticket", tag = "ticket", operation_id = "show_ticket",
-    responses((status = 200, body = Ticket), (status = 401, body = Problem)))]
+    responses((status = 200, body = HeldTicket), (status = 401, body = Problem)))]
 /// The ticket of this credential.
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     Holder(event, ticket): Holder,
-) -> Result<Answer<Ticket>, Problem> {
-    Ok(Answer(Ticket::of(&ticket::show(&app, event, ticket).await?)))
+) -> Result<Answer<HeldTicket>, Problem> {
+    let shown = ticket::show(&app, event, ticket).await?;
+    let held = Ticket::of(&shown);
+    let given = Given { ticket: shown.ticket, logged: None };
+    let proof = issuance::proof(&app, &given).await?;
+    let merkle_validation = proof.as_ref().map(proved);
+    Ok(Answer(HeldTicket { ticket: held, merkle_validation }))
 }
 
 #[utoipa::path(get, path = "/v1/ticket.svg", tag = "ticket", operation_id = "show_ticket_svg",
@@ -321,21 +351,23 @@ pub(super) async fn search(
 
 #[utoipa::path(post, path = "/v1/desk/events/{event}/tickets", tag = "desk",
     operation_id = "issue_ticket", params(("event" = String, Path, description = "Slug")),
-    request_body = TicketInput, responses((status = 201, body = DeskTicket), (status = 409, body = Problem)))]
+    request_body = TicketInput, responses((status = 201, body = ChangedTicket), (status = 409, body = Problem)))]
 /// Issues a ticket, with or without a name.
 pub(super) async fn issue(
     State(app): State<Arc<App>>,
     desk: Desk,
     At(slug): At<String>,
     Json(input): Json<TicketInput>,
-) -> Result<(StatusCode, Answer<DeskTicket>), Problem> {
+) -> Result<(StatusCode, Answer<ChangedTicket>), Problem> {
     desk.organiser()?;
     let view = event_at(&app, &slug)?;
     let email = input.email.filter(|email| !email.trim().is_empty());
     let holder = input.name.map(|name| registration::Holder { name, email, ..Default::default() });
     let kind = TypeNo(input.ticket_type);
     let issued = registration::issue_by_staff(&app, &view, kind, holder).await?;
-    Ok((StatusCode::CREATED, Answer(DeskTicket::of(&ticket::opened(&app, issued.ticket)?))))
+    let merkle_validation = issuance::proof(&app, &issued).await?.as_ref().map(proved);
+    let ticket = DeskTicket::of(&ticket::opened(&app, issued.ticket)?);
+    Ok((StatusCode::CREATED, Answer(ChangedTicket { ticket, merkle_validation })))
 }
 
 #[utoipa::path(get, path = "/v1/desk/events/{event}/tickets/{ticket}", tag = "desk",
@@ -384,24 +416,29 @@ async fn stand(
     desk: &Desk,
     (slug, ticket): &(String, String),
     standing: Standing,
-) -> Result<Answer<DeskTicket>, Problem> {
+) -> Result<Answer<ChangedTicket>, Problem> {
     desk.organiser()?;
     let event = event_at(app, slug)?.event.number;
-    let (changed, _) = ticket::set_standing(app, event, number(ticket)?, standing).await?;
-    Ok(Answer(DeskTicket::of(&ticket::opened(app, changed)?)))
+    let (changed, logged) = ticket::set_standing(app, event, number(ticket)?, standing).await?;
+    let proof = match logged {
+        Some(logged) => Some(log::proved(app, event, logged, None).await?),
+        None => None,
+    };
+    let ticket = DeskTicket::of(&ticket::opened(app, changed)?);
+    Ok(Answer(ChangedTicket { ticket, merkle_validation: proof.as_ref().map(proved) }))
 }
 
 #[utoipa::path(post, path = "/v1/desk/events/{event}/tickets/{ticket}/revoke", tag = "desk",
     operation_id = "revoke_ticket",
     params(("event" = String, Path, description = "Slug"), ("ticket" = String, Path, description = "Ticket number")),
-    request_body = RevokeInput, responses((status = 200, body = DeskTicket), (status = 404, body = Problem)))]
+    request_body = RevokeInput, responses((status = 200, body = ChangedTicket), (status = 404, body = Problem)))]
 /// Withdraws a ticket: from now on it is refused.
 pub(super) async fn revoke(
     State(app): State<Arc<App>>,
     desk: Desk,
     At(at): At<(String, String)>,
     Json(input): Json<RevokeInput>,
-) -> Result<Answer<DeskTicket>, Problem> {
+) -> Result<Answer<ChangedTicket>, Problem> {
     let reason = match input.reason {
         RevokeReason::Lost => "lost",
         RevokeReason::Refunded => "refunded",
@@ -417,13 +454,13 @@ pub(super) async fn revoke(
 #[utoipa::path(post, path = "/v1/desk/events/{event}/tickets/{ticket}/reinstate", tag = "desk",
     operation_id = "reinstate_ticket",
     params(("event" = String, Path, description = "Slug"), ("ticket" = String, Path, description = "Ticket number")),
-    responses((status = 200, body = DeskTicket), (status = 404, body = Problem)))]
+    responses((status = 200, body = ChangedTicket), (status = 404, body = Problem)))]
 /// Takes a withdrawal back.
 pub(super) async fn reinstate(
     State(app): State<Arc<App>>,
     desk: Desk,
     At(at): At<(String, String)>,
-) -> Result<Answer<DeskTicket>, Problem> {
+) -> Result<Answer<ChangedTicket>, Problem> {
     stand(&app, &desk, &at, Standing::Issued).await
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::app::{Reply, TestApp, Who};
 use admit_core::log::validation::Validation;
 use admit_store::account::Role;
+use admit_store::ticket::TicketFilter;
 
 /// The sandbox with its public key.
 struct Sandbox {
@@ -157,7 +158,7 @@ async fn a_gate_scans_a_printed_link_like_a_token() {
     let device = app.device().await;
     app.register("A Guest").await;
     let view = app.app.books.now().event("sample").unwrap().clone();
-    let page = app.app.store.tickets(view.event.number, Default::default()).await.unwrap();
+    let page = app.app.store.tickets(view.event.number, TicketFilter::default()).await.unwrap();
     let link = admit::ticket::link(&app.app, &page.tickets[0]).unwrap();
     app.scan(&device, &link, 1).await.expect(StatusCode::OK);
     app.scan(&device, &link, 2).await.expect(StatusCode::CONFLICT);

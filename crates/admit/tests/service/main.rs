@@ -13,6 +13,7 @@ mod control;
 mod edge;
 mod event;
 mod live;
+mod log;
 mod personal_data;
 mod registration;
 mod session;

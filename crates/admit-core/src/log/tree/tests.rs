@@ -10,8 +10,7 @@ fn hashes(size: u64) -> Vec<Hash> {
 
 fn tiles(size: u64) -> Tiles {
     let mut tiles = Tiles::default();
-    for (index, chunk) in hashes(size).chunks(256).enumerate() {
-        let index = index as u64;
+    for (index, chunk) in (0..).zip(hashes(size).chunks(256)) {
         tiles.0.insert(TileId { level: 0, index }, chunk.to_vec());
         if chunk.len() == 256 {
             let above = TileId { level: 1, index: 0 };
@@ -27,10 +26,14 @@ fn slow_root(leaves: &[Hash]) -> Hash {
         [] => EMPTY_ROOT,
         [leaf] => *leaf,
         _ => {
-            let middle = usize::try_from(split(leaves.len() as u64)).unwrap();
+            let middle = usize::try_from(split(u64::try_from(leaves.len()).unwrap())).unwrap();
             node_hash(&slow_root(&leaves[..middle]), &slow_root(&leaves[middle..]))
         }
     }
+}
+
+fn place(pick: prop::sample::Index, size: u64) -> u64 {
+    u64::try_from(pick.index(usize::try_from(size).unwrap())).unwrap()
 }
 
 proptest! {
@@ -41,7 +44,7 @@ proptest! {
 
     #[test]
     fn a_leaf_is_proved_and_no_other_place_or_leaf(size in 1u64..1000, pick: prop::sample::Index, other in 0u64..1000) {
-        let index = pick.index(usize::try_from(size).unwrap()) as u64;
+        let index = place(pick, size);
         let tiles = tiles(size);
         let whole = root(size, &tiles).unwrap();
         let path = inclusion(index, size, &tiles).unwrap();
@@ -61,7 +64,7 @@ proptest! {
 
     #[test]
     fn a_tree_is_proved_to_continue_another(new in 1u64..1000, pick: prop::sample::Index) {
-        let old = 1 + pick.index(usize::try_from(new).unwrap()) as u64;
+        let old = 1 + place(pick, new);
         let tiles = tiles(new);
         let (old_root, new_root) = (root(old, &tiles).unwrap(), root(new, &tiles).unwrap());
         let path = consistency(old, new, &tiles).unwrap();
@@ -73,7 +76,7 @@ proptest! {
 
     #[test]
     fn the_tiles_a_proof_needs_are_enough(size in 1u64..1000, pick: prop::sample::Index) {
-        let index = pick.index(usize::try_from(size).unwrap()) as u64;
+        let index = place(pick, size);
         let all = tiles(size);
         let mut few = Tiles::default();
         for id in inclusion_tiles(index, size) {
