@@ -1,6 +1,7 @@
 //! The command line. Commands work on the data folder; the server may be running meanwhile.
 
 mod ca;
+mod checklist;
 mod device;
 mod event;
 mod init;
@@ -71,6 +72,8 @@ enum Command {
     Restore(init::Restore),
     /// Print the fingerprint of the local certificate authority, to compare on phones
     Ca(ca::Ca),
+    /// Walk the 14 steps of the sandbox against a running server, and check every proof
+    Checklist(checklist::Checklist),
     /// Print the OpenAPI description of the HTTP API
     Openapi,
 }
@@ -130,6 +133,7 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Backup(backup) => backup.run().await?,
         Command::Restore(restore) => restore.run()?,
         Command::Ca(ca) => ca.run()?,
+        Command::Checklist(checklist) => return checklist.run(),
         Command::Openapi => say(&serde_json::to_string_pretty(&crate::http::openapi())?)?,
     }
     Ok(ExitCode::SUCCESS)

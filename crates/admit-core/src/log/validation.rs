@@ -150,3 +150,82 @@ pub fn consistent(
 fn read_hash(hex: &str) -> Option<Hash> {
     HEXLOWER.decode(hex.as_bytes()).ok()?.try_into().ok().map(Hash)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::edge::Edge;
+    use super::super::leaf::{Details as LeafDetails, Fact, Kind, LogKey};
+    use super::super::note::NoteSigner;
+    use super::*;
+    use crate::id::{Digest, TicketId, TypeNo, UnixMs};
+
+    const KEY: LogKey = LogKey([7; 32]);
+
+    fn signer() -> NoteSigner {
+        NoteSigner::new("admit-one/test/log/1", &[3; 32]).unwrap()
+    }
+
+    /// The proof of the third of 20 leaves.
+    fn validation() -> Validation {
+        let fact = |n| Fact {
+            kind: Kind::Issue,
+            at: UnixMs(1_800_000_000_000),
+            refers: None,
+            details: LeafDetails::of(TicketId(n), Digest([1; 32]), TypeNo(1)),
+        };
+        let leaves: Vec<_> = (0..20).map(|n| fact(n).leaf(&KEY).to_bytes()).collect();
+        let hashes: Vec<_> = leaves.iter().map(|leaf| leaf_hash(leaf)).collect();
+        let appended = Edge::default().append(&hashes);
+        let origin = signer().name().to_owned();
+        let head = Checkpoint { origin, size: appended.size, root: appended.root };
+        Validation {
+            inclusion_index: 2,
+            leaf: BASE64.encode(&leaves[2]),
+            leaf_hash: hashes[2].to_string(),
+            root: head.root.to_string(),
+            inclusion_path: appended.paths[2].iter().map(ToString::to_string).collect(),
+            checkpoint: head.sign(&signer()).unwrap(),
+            opening: Some(BASE64.encode(&fact(2).opening(&KEY))),
+        }
+    }
+
+    #[test]
+    fn a_proof_tells_what_happened_to_which_ticket() {
+        let proven = validation().check(&signer().vkey()).unwrap();
+        assert_eq!((proven.index, proven.size, proven.kind), (2, 20, "issue"));
+        assert_eq!(proven.ticket, Some(TicketId(2).to_string()));
+    }
+
+    #[test]
+    fn a_proof_under_another_key_is_refused() {
+        let stranger = NoteSigner::new(signer().name(), &[4; 32]).unwrap();
+        assert!(validation().check(&stranger.vkey()).is_err());
+    }
+
+    #[test]
+    fn a_proof_of_another_place_is_refused() {
+        let moved = Validation { inclusion_index: 3, ..validation() };
+        assert!(moved.check(&signer().vkey()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_proof_changed_in_any_byte_is_refused(place: prop::sample::Index, flip in 1u8..128) {
+            let whole = validation();
+            let mut json = serde_json::to_string(&whole).unwrap().into_bytes();
+            let place = place.index(json.len());
+            json[place] ^= flip;
+            let changed = String::from_utf8(json).ok().and_then(|text| serde_json::from_str::<Validation>(&text).ok());
+            // Some changes of the JSON mean nothing: spaces, an optional field under another name.
+            let told = changed.filter(|changed| {
+                serde_json::to_value(changed).unwrap() != serde_json::to_value(&whole).unwrap()
+                    && changed.opening.is_some()
+            });
+            if let Some(told) = told {
+                prop_assert!(told.check(&signer().vkey()).is_err());
+            }
+        }
+    }
+}

@@ -16,5 +16,6 @@ mod live;
 mod log;
 mod personal_data;
 mod registration;
+mod sequence;
 mod session;
 mod token;

@@ -1,0 +1,96 @@
+// Small parts that every panel uses.
+import type { ComponentChildren } from 'preact'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { t } from './texts.ts'
+
+/** The sign that goes with a word, so that colour is never alone. */
+export function Sign({ tone }: { tone: 'good' | 'bad' | 'plain' | 'busy' }) {
+  const paths = { good: 'M3 8.5l3.2 3.2L13 4.8', bad: 'M4 4l8 8M12 4l-8 8', plain: 'M4 8h8', busy: 'M8 4v4l3 2' }
+  return (
+    <svg class={`sign ${tone}`} viewBox="0 0 16 16" aria-hidden="true">
+      <path d={paths[tone]} />
+    </svg>
+  )
+}
+
+export function CopyButton({ text, label }: { text: () => string; label: string }) {
+  const [done, setDone] = useState<string | null>(null)
+  const timer = useRef(0)
+  useEffect(() => () => clearTimeout(timer.current), [])
+  const copy = async () => {
+    const end = await navigator.clipboard.writeText(text()).then(
+      () => t('copied'),
+      () => t('copy_failed'),
+    )
+    setDone(end)
+    clearTimeout(timer.current)
+    timer.current = window.setTimeout(() => setDone(null), 2_000)
+  }
+  return (
+    <button class="button quiet tight" type="button" aria-label={done ?? label} onClick={() => void copy()}>
+      {done ?? t('copy')}
+    </button>
+  )
+}
+
+/** A button that shows that its work is under way and cannot be pressed twice. */
+export function Doing({
+  run,
+  children,
+  quiet = true,
+  disabled = false,
+}: {
+  run: () => Promise<unknown>
+  children: ComponentChildren
+  quiet?: boolean
+  disabled?: boolean
+}) {
+  const [busy, setBusy] = useState(false)
+  const go = async () => {
+    setBusy(true)
+    try {
+      await run()
+    } finally {
+      setBusy(false)
+    }
+  }
+  return (
+    <button
+      class={`button ${quiet ? 'quiet' : ''}`}
+      type="button"
+      disabled={disabled || busy}
+      onClick={() => void go()}
+    >
+      {children}
+    </button>
+  )
+}
+
+/** A select with its label; `options` are value and text. */
+export function Choice({
+  name,
+  label,
+  value,
+  options,
+  onChange,
+}: {
+  name: string
+  label: string
+  value: string
+  options: [string, string][]
+  onChange: (value: string) => void
+}) {
+  const id = `field-${name}`
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <select id={id} name={name} value={value} onChange={event => onChange(event.currentTarget.value)}>
+        {options.map(([key, text]) => (
+          <option key={key} value={key}>
+            {text}
+          </option>
+        ))}
+      </select>
+    </div>
+  )
+}
