@@ -2,8 +2,16 @@
 import { signal } from '@preact/signals'
 import type { MerkleValidation, Sandbox } from '../lib/api/types.ts'
 import { checkProof, NoChecker, ProofRefused } from '../lib/core/proof.ts'
-import { change, type Exchange, type Head, type LogMemory, type ProofNote, record, session } from './session.ts'
 import { headOf } from './checkpoint.ts'
+import {
+  change,
+  type Exchange,
+  type Head,
+  type LogMemory,
+  type ProofNote,
+  record,
+  session,
+} from './session.ts'
 import { t } from './texts.ts'
 
 export type Door = { state: 'opening' | 'closed' | 'no_answer' } | { state: 'open'; events: string[] }
@@ -106,7 +114,10 @@ type LogState = { origin: string; vkey: string; head: Head }
 type Asker = (operation: string, path: string) => Promise<unknown>
 
 async function stateOf(event: string, asker: Asker): Promise<LogState | null> {
-  const told = (await asker('log_key', `/v1/events/${event}/log`)) as { origin?: string; vkey?: string } | null
+  const told = (await asker('log_key', `/v1/events/${event}/log`)) as {
+    origin?: string
+    vkey?: string
+  } | null
   const text = await asker('log_checkpoint', `/v1/events/${event}/log/checkpoint`)
   const head = typeof text === 'string' ? headOf(text) : null
   return told?.origin && told.vkey && head ? { origin: told.origin, vkey: told.vkey, head } : null
@@ -138,7 +149,10 @@ export async function open(): Promise<void> {
   key = sandbox.key
   for (const event of [TICKET_EVENT, EDGE_EVENT]) {
     if (session.value.logs[event]) continue
-    const state = await stateOf(event, async (_operation, path) => (await exchange('GET', path, undefined)).body)
+    const state = await stateOf(
+      event,
+      async (_operation, path) => (await exchange('GET', path, undefined)).body,
+    )
     if (state) remember(event, state)
   }
   door.value = { state: 'open', events: sandbox.events }

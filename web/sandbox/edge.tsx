@@ -113,7 +113,10 @@ function AtServer() {
         name="edge_gate"
         label={t('at_gate')}
         value={hand.gate}
-        options={[...GATES.map((gate): [string, string] => [gate, gate]), ['no-such-gate', t('unknown_gate')]]}
+        options={[
+          ...GATES.map((gate): [string, string] => [gate, gate]),
+          ['no-such-gate', t('unknown_gate')],
+        ]}
         onChange={gate => set({ gate })}
       />
       <div class="row">

@@ -51,7 +51,11 @@ export function headlineOf(exchange: Exchange): Headline {
   if (body.learnt !== undefined) return { tone: 'plain', text: t('head_learnt', { count: body.learnt }) }
   if (body.entries) return { tone: 'plain', text: t('head_entries', { count: body.entries.length }) }
   if (body.stored !== undefined) {
-    const numbers = { stored: body.stored, known: body.duplicates ?? 0, conflicts: body.conflicts?.length ?? 0 }
+    const numbers = {
+      stored: body.stored,
+      known: body.duplicates ?? 0,
+      conflicts: body.conflicts?.length ?? 0,
+    }
     return { tone: numbers.conflicts > 0 ? 'bad' : 'good', text: t('head_synced', numbers) }
   }
   if (body.signer) return { tone: 'good', text: t('head_enrolled', { name: body.signer }) }

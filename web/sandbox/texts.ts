@@ -5,6 +5,7 @@ export const { t, plural } = translator({
   skip: 'Skip to the panel',
   sandbox: 'Sandbox',
   panels: 'Panels of the sandbox',
+  docs: 'The API in full',
   tab_overview: 'Overview',
   tab_tickets: 'Tickets',
   tab_edge: 'Edge',
@@ -117,7 +118,8 @@ export const { t, plural } = translator({
   // edge
   edge_issue: 'Issue for the edge',
   edge_issue_do: 'Issue',
-  edge_issue_hint: 'The whole token is in the QR: a gate needs public keys and its own memory, and no look-up.',
+  edge_issue_hint:
+    'The whole token is in the QR: a gate needs public keys and its own memory, and no look-up.',
   edge_server: 'At the server',
   edge_server_hint: 'The server judges as an edge gate would, and keeps the spent proof.',
   consume: 'Consume',
@@ -136,7 +138,8 @@ export const { t, plural } = translator({
   sync: 'Sync to the server',
   list_export: 'Export the list',
   spent: 'Spent proofs at the server',
-  spent_hint: 'Signed by the server, for gates that could not ask it. Conflicts are kept and told to both sides.',
+  spent_hint:
+    'Signed by the server, for gates that could not ask it. Conflicts are kept and told to both sides.',
   spent_export: 'Export the spent list',
   spent_learn: 'Let both gates learn it',
   conflicts: 'Show conflicts',

@@ -64,7 +64,13 @@ function Mint() {
     <section class="card stack" aria-labelledby="mint-title">
       <h2 id="mint-title">{t('mint')}</h2>
       <div class="pairs-grid">
-        <Choice name="tier" label={t('tier')} value={wanted.tier} options={tiers} onChange={tier => set({ tier })} />
+        <Choice
+          name="tier"
+          label={t('tier')}
+          value={wanted.tier}
+          options={tiers}
+          onChange={tier => set({ tier })}
+        />
         <Field name="max_uses" label={t('max_uses')} hint={t('max_uses_hint')}>
           {control => (
             <input
@@ -97,12 +103,20 @@ function Mint() {
         />
         <Field name="holder" label={t('holder')} hint={t('holder_hint')}>
           {control => (
-            <input {...control} value={wanted.holder} onInput={event => set({ holder: event.currentTarget.value })} />
+            <input
+              {...control}
+              value={wanted.holder}
+              onInput={event => set({ holder: event.currentTarget.value })}
+            />
           )}
         </Field>
         <Field name="seat" label={t('seat')}>
           {control => (
-            <input {...control} value={wanted.seat} onInput={event => set({ seat: event.currentTarget.value })} />
+            <input
+              {...control}
+              value={wanted.seat}
+              onInput={event => set({ seat: event.currentTarget.value })}
+            />
           )}
         </Field>
         <Choice
@@ -183,10 +197,16 @@ function InHand() {
         />
       </div>
       <div class="row">
-        <Doing disabled={!hand.token} run={() => ask('verify_ticket', 'POST', '/v1/tickets/verify', presented)}>
+        <Doing
+          disabled={!hand.token}
+          run={() => ask('verify_ticket', 'POST', '/v1/tickets/verify', presented)}
+        >
           {t('verify')}
         </Doing>
-        <Doing disabled={!hand.token} run={() => ask('redeem_ticket', 'POST', '/v1/tickets/redeem', presented)}>
+        <Doing
+          disabled={!hand.token}
+          run={() => ask('redeem_ticket', 'POST', '/v1/tickets/redeem', presented)}
+        >
           {t('redeem')}
         </Doing>
         <Doing disabled={!hand.ticketId} run={() => ask('ticket_status', 'GET', idPath)}>
@@ -200,7 +220,12 @@ function InHand() {
         </Doing>
       </div>
       <Latest
-        of={['server:verify_ticket', 'server:redeem_ticket', 'server:ticket_status', 'server:revoke_by_program']}
+        of={[
+          'server:verify_ticket',
+          'server:redeem_ticket',
+          'server:ticket_status',
+          'server:revoke_by_program',
+        ]}
       />
     </section>
   )

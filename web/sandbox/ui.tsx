@@ -5,7 +5,12 @@ import { t } from './texts.ts'
 
 /** The sign that goes with a word, so that colour is never alone. */
 export function Sign({ tone }: { tone: 'good' | 'bad' | 'plain' | 'busy' }) {
-  const paths = { good: 'M3 8.5l3.2 3.2L13 4.8', bad: 'M4 4l8 8M12 4l-8 8', plain: 'M4 8h8', busy: 'M8 4v4l3 2' }
+  const paths = {
+    good: 'M3 8.5l3.2 3.2L13 4.8',
+    bad: 'M4 4l8 8M12 4l-8 8',
+    plain: 'M4 8h8',
+    busy: 'M8 4v4l3 2',
+  }
   return (
     <svg class={`sign ${tone}`} viewBox="0 0 16 16" aria-hidden="true">
       <path d={paths[tone]} />

@@ -2,6 +2,8 @@
 
 mod admissions;
 mod desks;
+mod log;
+mod operations;
 mod site;
 mod start;
 mod table;
@@ -23,6 +25,8 @@ const PARTS: &[Part] = &[
     ("start", start::run),
     ("admissions", admissions::run),
     ("desks", desks::run),
+    ("operations", operations::run),
+    ("log", log::run),
 ];
 
 /// How long to measure.

@@ -97,7 +97,7 @@ fn browser_tests() -> Result<()> {
     let binary = debug_binary();
     run_to_end(&mut admit(&binary, &["init", "--sample", "--data", &path]))?;
     create_admin(&binary, &path, E2E_USER, E2E_PASSWORD)?;
-    let serve = ["serve", "--data", &path, "--https", "0", "--http", "0"];
+    let serve = ["serve", "--sandbox", "--data", &path, "--https", "0", "--http", "0"];
     let server = Server::start(&mut admit(&binary, &serve))?;
     let spki = leaf_key_hash(&data.join("tls/server.pem"))?;
     let mut e2e = command(&files::root().join("web"), "npm", &["run", "--silent", "e2e"]);

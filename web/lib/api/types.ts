@@ -28,10 +28,7 @@ export type RegistrationInput = Schemas['RegistrationInput']
 export type MerkleValidation = Answer<'MerkleValidation'>
 /** A ticket that was issued before there were audit logs stands in none. */
 export type Ticket = Answer<'Ticket', { status: TicketStatus; merkle_validation?: MerkleValidation | null }>
-export type Registered = Answer<
-  'Registered',
-  { ticket: Ticket; merkle_validation?: MerkleValidation | null }
->
+export type Registered = Answer<'Registered', { ticket: Ticket; merkle_validation?: MerkleValidation | null }>
 
 // desk
 export type Session = Answer<'Who', { role: Role }>

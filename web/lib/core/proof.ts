@@ -44,7 +44,10 @@ export const checkReceipt = (text: string, vkey: string): Promise<Proven> =>
 export const checkConsistency = (older: string, newer: string, path: string[], vkey: string): Promise<void> =>
   checked(core => core.check_consistency(older, newer, JSON.stringify(path), vkey))
 
-export type ProofInHand = { kind: 'receipt'; text: string } | { kind: 'validation'; validation: object } | null
+export type ProofInHand =
+  | { kind: 'receipt'; text: string }
+  | { kind: 'validation'; validation: object }
+  | null
 
 /** What somebody pasted or dropped: the file of a receipt, a `merkle_validation`, or an answer that holds one. */
 export function readProof(text: string): ProofInHand {
