@@ -21,6 +21,8 @@ export default defineConfig({
         chunkFileNames: 'assets/[name]-[hash].js',
         codeSplitting: {
           groups: [
+            // Whoever loads something later needs the helper, and mostly also the core: one small file less.
+            { name: 'loader', test: /vite\/preload-helper|lib\/core\/package\.ts/ },
             // What nearly every page needs goes into one file: many tiny ones cost more than they save.
             {
               name: 'base',
