@@ -8,7 +8,7 @@ import { open, type Place } from './place.ts'
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 type Shared = { place: Place; slug: string; number: string; ticketUrl: string; gateState: BrowserContext }
-type Visit = { name: string; url: string; ready: string; act?: (page: Page) => Promise<unknown> }
+export type Visit = { name: string; url: string; ready: string; act?: (page: Page) => Promise<unknown> }
 
 export async function checkAccessibility(
   browser: Browser,
@@ -90,7 +90,8 @@ async function forged(page: Page): Promise<void> {
   await page.waitForSelector('.verdict[data-tone="refuse"]')
 }
 
-async function check(context: BrowserContext, visit: Visit): Promise<string[]> {
+/** The serious findings on one page, as sentences. */
+export async function check(context: BrowserContext, visit: Visit): Promise<string[]> {
   const found: string[] = []
   const page = await context.newPage()
   // Colours are measured at rest, not in the middle of an animation.

@@ -8,24 +8,10 @@ import { checkAccessibility } from './accessibility.ts'
 import { filmOf } from './camera-film.ts'
 import type { MockServer } from './mock-server.ts'
 import { findPlace, launch, open, type Place, trouble } from './place.ts'
+import { walkSandbox } from './sandbox.ts'
+import { must, step } from './step.ts'
 
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true }
-
-async function step<T>(name: string, run: () => Promise<T>): Promise<T> {
-  const began = Date.now()
-  try {
-    const result = await run()
-    console.log(`ok    ${name} (${((Date.now() - began) / 1000).toFixed(1)} s)`)
-    return result
-  } catch (error) {
-    console.log(`FAIL  ${name}`)
-    throw error
-  }
-}
-
-function must(condition: unknown, what: string): asserts condition {
-  if (!condition) throw new Error(`expected: ${what}`)
-}
 
 const figure = (page: Page, name: string, value: string) =>
   page.waitForFunction(
@@ -374,6 +360,7 @@ async function runAll(place: Place, folder: string, browsers: Browser[]): Promis
   await step('axe: no serious finding on any page, light and dark', () =>
     checkAccessibility(browser, deskContext, shared),
   )
+  await walkSandbox(browser, place)
   await step('remove the device: it forgets everything', () => removal(desk, hand, place, slug))
 }
 
