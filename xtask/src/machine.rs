@@ -114,6 +114,20 @@ fn install_with_pip(arguments: &[&str]) -> Result<()> {
     run(&mut command(&root, &python, &[&["-m", "pip", "install", "--quiet"], arguments].concat()))
 }
 
+/// Installs PostgreSQL when the tests would find none: they start one of their own, which takes its
+/// programs only. Debian keeps those off the path.
+pub(crate) fn need_postgres() -> Result<()> {
+    let installed = std::fs::read_dir("/usr/lib/postgresql");
+    let new_enough = installed.into_iter().flatten().flatten().any(|version| {
+        let number = version.file_name().to_string_lossy().parse();
+        number.is_ok_and(|number: u32| number >= 15) && version.path().join("bin/initdb").exists()
+    });
+    if new_enough || (is_installed("initdb") && is_installed("createdb")) {
+        return Ok(());
+    }
+    install_packages(&["postgresql"])
+}
+
 fn install_packages(packages: &[&str]) -> Result<()> {
     if packages.is_empty() {
         return Ok(());

@@ -73,6 +73,7 @@ fn print_summary(done: &[(&str, Duration, bool)], whole: Duration) {
 fn tools() -> Result<()> {
     machine::install(machine::TO_BUILD)?;
     machine::install(machine::TO_TEST)?;
+    machine::need_postgres()?;
     machine::need_node()?;
     let installed = [machine::need_python_cryptography()?, machine::need_go()?];
     prefer(installed.into_iter().flatten().collect());

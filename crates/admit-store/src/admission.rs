@@ -19,7 +19,7 @@ pub const COMMITTED_BATCHES_MAX: usize = 1024;
 /// One scan on the books.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScanRecord {
-    /// Position in the order of all scans of the installation; grows.
+    /// Position in the order of the event's scans; grows.
     pub seq: i64,
     /// The event.
     pub event: EventNo,
@@ -139,7 +139,8 @@ pub trait Admissions: Send + Sync {
     /// All scans of one ticket, newest first, at most [`crate::PAGE_ROWS_MAX`].
     async fn scans_of(&self, event: EventNo, ticket: TicketId) -> Result<Vec<ScanRecord>>;
 
-    /// Scans as this process commits them, a batch at a time, in order.
+    /// Scans as this process commits them, and others on the same database: a batch at a time, each
+    /// event's in order, each scan once.
     fn committed(&self) -> broadcast::Receiver<Arc<[ScanRecord]>>;
 
     /// Time of the newest scan on the books: a clock before it is wrong.

@@ -10,6 +10,7 @@ pub mod event;
 pub mod key;
 pub mod log;
 pub mod spent;
+pub mod postgres;
 pub mod sqlite;
 pub mod ticket;
 

@@ -1,8 +1,12 @@
 //! What every store must do. Each fact runs against each store in [`stores`].
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
+#[expect(dead_code, reason = "these facts need a cluster that is left alone")]
+#[path = "common/postgres.rs"]
+mod postgres;
+
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use admit_core::admission::{Scan, Standing, Verdict};
 use admit_core::id::{DeviceNo, EventNo, GateNo, GateSet, KeyNo, ScanId, TicketId, TypeNo, UnixMs};
@@ -22,8 +26,10 @@ use admit_store::admission::{Recorded, ScanRecord, Undone};
 use admit_store::event::{Changed, EventDetails, TypeDetails};
 use admit_store::key::SigningKey;
 use admit_store::spent::Import;
+use admit_store::postgres::PostgresStore;
 use admit_store::sqlite::{Durability, SqliteStore};
 use admit_store::ticket::{IdempotencyKey, Issued, NewTicket, Person, Terms, Ticket, TicketFilter};
+use postgres::Cluster;
 
 const NOW: UnixMs = UnixMs(1_700_000_000_000);
 const HOST: &str = "gate.example";
@@ -35,18 +41,27 @@ struct Subject {
     event: EventNo,
 }
 
+/// One cluster for all facts; each has a database of its own in it.
+fn cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(|| Cluster::start().unwrap())
+}
+
 /// Every store there is, empty, with the folder that must outlive it.
-fn stores() -> Vec<(Arc<dyn Store>, tempfile::TempDir)> {
-    let folder = tempfile::tempdir().unwrap();
-    let sqlite = SqliteStore::open(&folder.path().join("t.sqlite"), Durability::Full).unwrap();
-    vec![(Arc::new(sqlite), folder)]
+async fn stores() -> Vec<(Arc<dyn Store>, tempfile::TempDir)> {
+    let folder = || tempfile::tempdir().unwrap();
+    let file = folder();
+    let sqlite = SqliteStore::open(&file.path().join("t.sqlite"), Durability::Full).unwrap();
+    let database = cluster().create_database().unwrap();
+    let postgres = PostgresStore::open(&cluster().socket_address(&database)).await.unwrap();
+    vec![(Arc::new(sqlite), file), (Arc::new(postgres), folder())]
 }
 
 /// Runs a fact against every store.
 fn check<F: Future<Output = ()>>(fact: impl Fn(Subject) -> F) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        for (store, _folder) in stores() {
+        for (store, _folder) in stores().await {
             fact(subject(store).await).await;
         }
     });

@@ -1,0 +1,485 @@
+//! Spending tickets in PostgreSQL: what is read, decided and written for a batch of scans, undoing,
+//! and reading the record.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use admit_core::admission::{
+    EVENT_GRACE_MS, Entry, History, Rules, Scan, Standing, Verdict, decide, undo,
+};
+use admit_core::id::{DeviceNo, Digest, EventNo, GateNo, ScanId, TicketId, UnixMs};
+use admit_core::reason::Reason;
+use admit_core::stats::Outcome;
+use admit_core::ticket::{Verified, digest};
+use async_trait::async_trait;
+use deadpool_postgres::{GenericClient, Transaction};
+use tokio::sync::broadcast;
+use tokio_postgres::Row;
+
+use super::append::{self, Appended, SpendRow};
+use super::row::{Columns, collect, first};
+use super::{Done, PostgresStore, query};
+use crate::admission::{Admissions, Recorded, ScanRecord, Undone};
+use crate::{PAGE_ROWS_MAX, Result, StoreError};
+
+pub(super) const ADMIT: i64 = 0;
+pub(super) const REFUSE: i64 = 1;
+pub(super) const UNDO: i64 = 2;
+
+/// Locks the rows of the batch's tickets, in the one order that everybody locks them in.
+pub(super) const LOCK_SPENDS: &str =
+    "SELECT spend.* FROM unnest($1::bigint[], $2::bytea[]) AS wanted (event, digest)
+     JOIN spend ON spend.event = wanted.event AND spend.digest = wanted.digest
+     ORDER BY spend.event, spend.digest FOR UPDATE OF spend";
+
+/// What was recorded under the batch's scan ids. Sent after the locks, so that it sees whatever the
+/// transactions wrote that held them before.
+pub(super) const SCANS_BY_NAME: &str =
+    "SELECT scan.* FROM unnest($1::bigint[], $2::bigint[], $3::bytea[])
+       AS wanted (event, device, scan_id)
+     JOIN scan ON scan.event = wanted.event AND scan.device = wanted.device
+       AND scan.scan_id = wanted.scan_id";
+
+/// When the batch's events end, and their gates.
+pub(super) const RULES: &str =
+    "SELECT event.number AS event, event.ends_at, gate.number AS gate, gate.open
+     FROM event LEFT JOIN gate ON gate.event = event.number WHERE event.number = ANY($1)";
+
+/// A scan to be decided about.
+pub(super) type Asked = (Verified, Scan);
+
+/// What a device called a scan.
+type Name = (EventNo, DeviceNo, ScanId);
+
+/// Keys of the rows that a batch looks at, each once and in order.
+#[derive(Default)]
+pub(super) struct Keys {
+    spends: BTreeSet<(EventNo, Digest)>,
+    names: BTreeSet<Name>,
+    pub(super) events: Vec<i64>,
+}
+
+impl Keys {
+    pub(super) fn of<'a>(asked: impl Iterator<Item = &'a Asked>) -> Self {
+        let mut keys = Self::default();
+        for (ticket, scan) in asked {
+            let event = ticket.grant().event;
+            keys.spends.insert((event, ticket.digest()));
+            keys.names.insert((event, scan.device, scan.id));
+        }
+        let events: BTreeSet<_> = keys.spends.iter().map(|(event, _)| number(*event)).collect();
+        keys.events = events.into_iter().collect();
+        keys
+    }
+
+    pub(super) fn spends(&self) -> (Vec<i64>, Vec<&[u8]>) {
+        self.spends.iter().map(|(event, digest)| (number(*event), digest.0.as_slice())).unzip()
+    }
+
+    pub(super) fn names(&self) -> (Vec<i64>, Vec<i64>, Vec<&[u8]>) {
+        let (mut events, mut devices, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+        for (event, device, id) in &self.names {
+            events.push(number(*event));
+            devices.push(device.0);
+            ids.push(id.0.as_slice());
+        }
+        (events, devices, ids)
+    }
+}
+
+pub(super) fn number(event: EventNo) -> i64 {
+    i64::from(event.0)
+}
+
+/// Where a ticket's newest scan stands.
+#[derive(Clone, Copy)]
+enum Newest {
+    /// On the books.
+    At(i64),
+    /// Among the scans of this batch.
+    Planned(usize),
+}
+
+struct Spend {
+    history: History,
+    newest: Option<Newest>,
+    touched: bool,
+}
+
+/// What was recorded under a name.
+enum Made {
+    Stored(Box<ScanRecord>),
+    Planned(usize),
+}
+
+/// A scan that will be written.
+struct Plan {
+    record: ScanRecord,
+    previous: Option<Newest>,
+}
+
+/// The answer to a scan, before positions are known.
+enum Planned {
+    Answered(Recorded),
+    New(usize),
+    Repeats(usize),
+}
+
+/// A batch: what the database said, and what is to be written.
+#[derive(Default)]
+pub(super) struct Batch {
+    spends: BTreeMap<(EventNo, Digest), Spend>,
+    made: HashMap<Name, Made>,
+    undone: BTreeSet<Name>,
+    gates: HashMap<(EventNo, GateNo), bool>,
+    ends: HashMap<EventNo, UnixMs>,
+    plans: Vec<Plan>,
+    answers: Vec<Planned>,
+}
+
+impl Batch {
+    /// Takes in what [`LOCK_SPENDS`], [`SCANS_BY_NAME`] and [`RULES`] found.
+    pub(super) fn read(spends: &[Row], scans: &[Row], rules: &[Row]) -> Result<Self> {
+        let mut batch = Self::default();
+        for row in spends {
+            let columns = Columns { row, table: "spend" };
+            let spend = Spend {
+                history: read_history(&columns)?,
+                newest: columns.int_or_none("last_seq")?.map(Newest::At),
+                touched: false,
+            };
+            batch.spends.insert((columns.event()?, Digest(columns.bytes("digest")?)), spend);
+        }
+        for record in collect(scans, "scan", read_scan)? {
+            let name = (record.event, record.scan.device, record.scan.id);
+            if matches!(record.outcome, Outcome::Undo { .. }) {
+                batch.undone.insert(name);
+            } else {
+                batch.made.insert(name, Made::Stored(Box::new(record)));
+            }
+        }
+        for row in rules {
+            let columns = Columns { row, table: "event" };
+            let event = columns.event()?;
+            batch.ends.insert(event, columns.time("ends_at")?);
+            if let Some(gate) = columns.small_or_none("gate")? {
+                batch.gates.insert((event, GateNo(gate)), columns.flag("open")?);
+            }
+        }
+        Ok(batch)
+    }
+
+    /// Decides about one scan by what the batch knows by now.
+    pub(super) fn decide(&mut self, (ticket, scan): &Asked) {
+        let event = ticket.grant().event;
+        let name = (event, scan.device, scan.id);
+        let answer = match self.made.get(&name) {
+            // A late copy of a scan that was undone must not open the gate again.
+            Some(_) if self.undone.contains(&name) => Planned::Answered(Recorded::IdReused),
+            Some(Made::Stored(record)) if record.ticket == ticket.grant().ticket => {
+                Planned::Answered(Recorded::Repeated((**record).clone()))
+            }
+            Some(Made::Planned(at)) if self.is_of(*at, ticket.grant().ticket) => {
+                Planned::Repeats(*at)
+            }
+            Some(_) => Planned::Answered(Recorded::IdReused),
+            None => {
+                let at = self.plan(ticket, scan);
+                self.made.insert(name, Made::Planned(at));
+                Planned::New(at)
+            }
+        };
+        self.answers.push(answer);
+    }
+
+    fn is_of(&self, at: usize, ticket: TicketId) -> bool {
+        self.plans.get(at).is_some_and(|plan| plan.record.ticket == ticket)
+    }
+
+    fn plan(&mut self, ticket: &Verified, scan: &Scan) -> usize {
+        let event = ticket.grant().event;
+        let rules = Rules {
+            gate_open: self.gates.get(&(event, scan.gate)).copied().unwrap_or(false),
+            closes_at: self.ends.get(&event).map(|end| end.plus(EVENT_GRACE_MS)),
+        };
+        let spend = self.spends.get_mut(&(event, ticket.digest()));
+        let history = spend.as_ref().map(|spend| spend.history);
+        let decision = decide(ticket, scan, history.as_ref(), &rules);
+        let history = decision.next.or(history);
+        let record = ScanRecord {
+            seq: 0,
+            event,
+            scan: *scan,
+            ticket: ticket.grant().ticket,
+            type_no: ticket.grant().type_no,
+            max_uses: ticket.grant().max_uses,
+            outcome: match decision.verdict {
+                Verdict::Admit(admission) => Outcome::Admit { use_no: admission.use_no },
+                Verdict::Refuse(reason) => Outcome::Refuse(reason),
+            },
+            first: history.and_then(|history| history.first),
+        };
+        let at = self.plans.len();
+        let mut previous = None;
+        if let (Some(spend), Some(history)) = (spend, history) {
+            previous = spend.newest.replace(Newest::Planned(at));
+            spend.history = history;
+            spend.touched = true;
+        }
+        self.plans.push(Plan { record, previous });
+        at
+    }
+
+    /// Events that get new scans, in the order in which their heads are locked.
+    pub(super) fn events(&self) -> Vec<i64> {
+        let events: BTreeSet<_> = self.plans.iter().map(|plan| plan.record.event).collect();
+        events.into_iter().map(number).collect()
+    }
+
+    /// Gives each new scan its position after the `heads`, and says what is to be written.
+    pub(super) fn place(&mut self, heads: &[Row]) -> Result<Appended> {
+        let mut next = append::positions(heads)?;
+        let mut appended = Appended::default();
+        for plan in &mut self.plans {
+            let position = next
+                .get_mut(&plan.record.event)
+                .ok_or_else(|| StoreError::corrupt("head", "no row"))?;
+            *position = position.saturating_add(1);
+            plan.record.seq = *position;
+        }
+        for plan in &self.plans {
+            appended.scans.push((plan.record.clone(), self.position(plan.previous)));
+        }
+        for ((event, digest), spend) in self.spends.iter().filter(|(_, spend)| spend.touched) {
+            appended.spends.push(SpendRow {
+                event: *event,
+                digest: *digest,
+                history: spend.history,
+                last_seq: self.position(spend.newest),
+            });
+        }
+        Ok(appended)
+    }
+
+    fn position(&self, newest: Option<Newest>) -> Option<i64> {
+        match newest? {
+            Newest::At(seq) => Some(seq),
+            Newest::Planned(at) => self.plans.get(at).map(|plan| plan.record.seq),
+        }
+    }
+
+    /// The answers in the order of the questions, once positions are known.
+    pub(super) fn answers(self) -> Vec<Result<Recorded>> {
+        let record = |at: usize| {
+            let plan = self.plans.get(at).ok_or_else(|| StoreError::corrupt("scan", "no plan"));
+            plan.map(|plan| plan.record.clone())
+        };
+        let answer = |planned: &Planned| match planned {
+            Planned::Answered(recorded) => Ok(recorded.clone()),
+            Planned::New(at) => record(*at).map(Recorded::New),
+            Planned::Repeats(at) => record(*at).map(Recorded::Repeated),
+        };
+        self.answers.iter().map(answer).collect()
+    }
+}
+
+/// A ticket's history, from a row that has the columns of the spend table.
+pub(super) fn read_history(columns: &Columns<'_>) -> Result<History> {
+    let standing = columns.text("standing")?;
+    Ok(History {
+        standing: Standing::parse(&standing).ok_or_else(|| columns.corrupt("standing"))?,
+        uses: columns.small("uses")?,
+        first: columns.entry("first")?,
+        last: columns.entry("last")?,
+    })
+}
+
+/// A ticket's history and the position of its newest scan, held until the transaction ends.
+pub(super) async fn lock_spend(
+    tx: &Transaction<'_>,
+    event: EventNo,
+    digest: Digest,
+) -> Done<Option<(History, Option<i64>)>> {
+    let rows =
+        query(tx, LOCK_SPENDS, &[&[number(event)].as_slice(), &[digest.0.as_slice()].as_slice()])
+            .await?;
+    Ok(first(&rows, "spend", |columns| {
+        Ok((read_history(columns)?, columns.int_or_none("last_seq")?))
+    })?)
+}
+
+pub(super) fn read_scan(columns: &Columns<'_>) -> Result<ScanRecord> {
+    let use_no = columns.small("use_no")?;
+    let outcome = match columns.int("kind")? {
+        ADMIT => Outcome::Admit { use_no },
+        UNDO => Outcome::Undo { use_no },
+        REFUSE => Outcome::Refuse(
+            Reason::parse(&columns.text("reason")?).ok_or_else(|| columns.corrupt("reason"))?,
+        ),
+        _ => return Err(columns.corrupt("kind")),
+    };
+    Ok(ScanRecord {
+        seq: columns.int("seq")?,
+        event: columns.event()?,
+        scan: Scan {
+            id: ScanId(columns.bytes("scan_id")?),
+            device: DeviceNo(columns.int("device")?),
+            gate: columns.gate("gate")?,
+            at: columns.time("at")?,
+        },
+        ticket: columns.ticket("ticket")?,
+        type_no: columns.type_no("type_no")?,
+        max_uses: columns.small("max_uses")?,
+        outcome,
+        first: columns.entry("first")?,
+    })
+}
+
+/// The scans of one ticket from position `seq` back, along the chain.
+async fn chain(
+    client: &impl GenericClient,
+    event: EventNo,
+    seq: Option<i64>,
+) -> Done<Vec<ScanRecord>> {
+    let rows = query(
+        client,
+        "WITH RECURSIVE chain AS (
+           SELECT scan.*, 1 AS place FROM scan WHERE event = $1 AND seq = $2
+           UNION ALL
+           SELECT scan.*, chain.place + 1 FROM chain
+           JOIN scan ON scan.event = chain.event AND scan.seq = chain.previous
+           WHERE chain.place < $3
+         ) SELECT * FROM chain ORDER BY place",
+        &[&number(event), &seq, &i32::try_from(PAGE_ROWS_MAX).unwrap_or(i32::MAX)],
+    )
+    .await?;
+    Ok(collect(&rows, "scan", read_scan)?)
+}
+
+/// The newest entry of a ticket that counts, leaving out the scan `without`.
+fn entry_before(scans: &[ScanRecord], without: ScanId) -> Option<Entry> {
+    let undone: Vec<_> = scans
+        .iter()
+        .filter(|record| matches!(record.outcome, Outcome::Undo { .. }))
+        .map(|record| (record.scan.device, record.scan.id))
+        .collect();
+    scans
+        .iter()
+        .find(|record| {
+            matches!(record.outcome, Outcome::Admit { .. })
+                && record.scan.id != without
+                && !undone.contains(&(record.scan.device, record.scan.id))
+        })
+        .map(|record| Entry {
+            scan: record.scan.id,
+            device: record.scan.device,
+            gate: record.scan.gate,
+            at: record.scan.at,
+        })
+}
+
+/// What was recorded under a name: the scan, and its undo.
+async fn scans_by_name(
+    tx: &Transaction<'_>,
+    event: EventNo,
+    device: DeviceNo,
+    id: ScanId,
+) -> Done<(Option<ScanRecord>, Option<ScanRecord>)> {
+    let ids = [id.0.as_slice()];
+    let (events, devices) = ([number(event)], [device.0]);
+    let params: super::Params<'_> = &[&events.as_slice(), &devices.as_slice(), &ids.as_slice()];
+    let found = collect(&query(tx, SCANS_BY_NAME, params).await?, "scan", read_scan)?;
+    let (undone, made): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|record| matches!(record.outcome, Outcome::Undo { .. }));
+    Ok((made.into_iter().next(), undone.into_iter().next()))
+}
+
+async fn undo_scan(
+    tx: &Transaction<'_>,
+    event: EventNo,
+    device: DeviceNo,
+    id: ScanId,
+    at: UnixMs,
+) -> Done<(Undone, Vec<ScanRecord>)> {
+    let (Some(made), _) = scans_by_name(tx, event, device, id).await? else {
+        return Ok((Undone::UnknownScan, Vec::new()));
+    };
+    let name = digest(event, made.ticket);
+    let Some((history, newest)) = lock_spend(tx, event, name).await? else {
+        return Ok((Undone::UnknownScan, Vec::new()));
+    };
+    // Again, now that nobody else can undo it.
+    if let (_, Some(done)) = scans_by_name(tx, event, device, id).await? {
+        return Ok((Undone::Done(done), Vec::new()));
+    }
+    // 256 uses at most count at a time; refusals in between are few enough for the chain.
+    let before = entry_before(&chain(tx, event, newest).await?, id);
+    let scan = Scan { id, device, gate: made.scan.gate, at };
+    let next = match undo(&history, &scan, before) {
+        Ok(next) => next,
+        Err(refused) => return Ok((Undone::Refused(refused), Vec::new())),
+    };
+    let mut record = ScanRecord {
+        scan,
+        outcome: Outcome::Undo { use_no: history.uses },
+        first: next.first,
+        ..made
+    };
+    let heads = query(tx, append::LOCK_HEADS, &[&[number(event)].as_slice()]).await?;
+    let position = append::positions(&heads)?.get(&event).copied().unwrap_or_default();
+    record.seq = position.saturating_add(1);
+    let spend = SpendRow { event, digest: name, history: next, last_seq: Some(record.seq) };
+    let appended = Appended { scans: vec![(record.clone(), newest)], spends: vec![spend] };
+    append::write(tx, &appended).await?;
+    Ok((Undone::Done(record.clone()), vec![record]))
+}
+
+#[async_trait]
+impl Admissions for PostgresStore {
+    async fn admit(&self, ticket: Verified, scan: Scan) -> Result<Recorded> {
+        self.writer.admit(ticket, scan).await
+    }
+
+    async fn undo(
+        &self,
+        event: EventNo,
+        device: DeviceNo,
+        id: ScanId,
+        at: UnixMs,
+    ) -> Result<Undone> {
+        let (undone, scans) =
+            self.transact(|tx| Box::pin(undo_scan(tx, event, device, id, at))).await?;
+        self.feed.own(scans);
+        Ok(undone)
+    }
+
+    async fn scans_after(&self, event: EventNo, seq: i64, limit: u32) -> Result<Vec<ScanRecord>> {
+        let rows =
+            self.query(append::SCANS_AFTER, &[&number(event), &seq, &i64::from(limit)]).await?;
+        collect(&rows, "scan", read_scan)
+    }
+
+    async fn scans_newest(&self, event: EventNo, limit: u32) -> Result<Vec<ScanRecord>> {
+        let sql = "SELECT * FROM scan WHERE event = $1 ORDER BY seq DESC LIMIT $2";
+        let rows = self.query(sql, &[&number(event), &i64::from(limit)]).await?;
+        collect(&rows, "scan", read_scan)
+    }
+
+    async fn scans_of(&self, event: EventNo, ticket: TicketId) -> Result<Vec<ScanRecord>> {
+        let client = self.client().await?;
+        let sql = "SELECT last_seq FROM spend WHERE event = $1 AND digest = $2";
+        let name = digest(event, ticket).0;
+        let rows = query(&client, sql, &[&number(event), &name.as_slice()]).await?;
+        let newest = first(&rows, "spend", |columns| columns.int_or_none("last_seq"))?.flatten();
+        Ok(chain(&client, event, newest).await?)
+    }
+
+    fn committed(&self) -> broadcast::Receiver<Arc<[ScanRecord]>> {
+        self.committed.subscribe()
+    }
+
+    async fn newest_scan_at(&self) -> Result<Option<UnixMs>> {
+        let rows = self.query("SELECT MAX(newest_at) AS newest FROM head", &[]).await?;
+        Ok(first(&rows, "head", |columns| columns.time_or_none("newest"))?.flatten())
+    }
+}

@@ -1,0 +1,313 @@
+//! The batcher: takes the scans that wait, decides and writes them in one transaction of three round
+//! trips, commits once, then answers. A thread and a connection of its own, so that whatever else
+//! the server does, the gates come first.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use admit_core::admission::Scan;
+use admit_core::ticket::Verified;
+use tokio::sync::{mpsc, oneshot};
+use tokio_postgres::{Client, Statement};
+
+use super::admission::{Asked, Batch, Keys, LOCK_SPENDS, RULES, SCANS_BY_NAME};
+use super::append::{INSERT_SCANS, LOCK_HEADS, NOTIFY, WRITE_HEADS, WRITE_SPENDS};
+use super::connect::Target;
+use super::feed::Feed;
+use super::{ATTEMPTS_MAX, Done, Fault};
+use crate::admission::{Recorded, ScanRecord};
+use crate::{Result, StoreError, WRITE_QUEUE_MAX};
+
+/// Most scans in one transaction.
+const BATCH_JOBS_MAX: usize = 1024;
+/// Longest wait for company after the first scan of a batch.
+const GATHER_MAX: Duration = Duration::from_micros(500);
+/// Longest that a batch may take before its connection is given up.
+const BATCH_WITHIN: Duration = Duration::from_secs(10);
+/// How soon a lost database is looked for again; whoever asks meanwhile is told so at once.
+const RECONNECT_EVERY: Duration = Duration::from_millis(250);
+
+/// What holds for the batcher's session beside the rest: every statement finds its rows by key. The
+/// planner would rather read a small table from end to end, and keep doing so when it has grown.
+const SESSION: &str = "
+    SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
+    SET jit = off; SET plan_cache_mode = force_generic_plan";
+
+struct Job {
+    asked: Asked,
+    reply: oneshot::Sender<Result<Recorded>>,
+}
+
+#[derive(Clone)]
+pub(super) struct Writer {
+    queue: mpsc::Sender<Job>,
+    batch_max: Arc<AtomicUsize>,
+}
+
+impl Writer {
+    pub(super) fn start(target: Target, feed: Feed) -> Result<Self> {
+        let (queue, jobs) = mpsc::channel(WRITE_QUEUE_MAX);
+        let batch_max = Arc::new(AtomicUsize::new(BATCH_JOBS_MAX));
+        let limit = Arc::clone(&batch_max);
+        let fault = |error: std::io::Error| StoreError::Unavailable(error.to_string());
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fault)?;
+        let worker = Worker { target, jobs, feed, limit, pace: Pace::default(), lost: None };
+        thread::Builder::new()
+            .name("admit-batcher".to_owned())
+            .spawn(move || runtime.block_on(worker.run()))
+            .map_err(fault)?;
+        Ok(Self { queue, batch_max })
+    }
+
+    pub(super) fn limit_batch(&self, jobs: usize) {
+        self.batch_max.store(jobs.clamp(1, BATCH_JOBS_MAX), Ordering::Relaxed);
+    }
+
+    pub(super) async fn admit(&self, ticket: Verified, scan: Scan) -> Result<Recorded> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.try_send(Job { asked: (ticket, scan), reply }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+            mpsc::error::TrySendError::Closed(_) => gone(),
+        })?;
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+fn gone() -> StoreError {
+    StoreError::Unavailable("the store has stopped".to_owned())
+}
+
+/// How long a batch takes here, and whether company is to be expected.
+#[derive(Default)]
+struct Pace {
+    batch: Duration,
+    crowded: bool,
+}
+
+impl Pace {
+    /// With one client there is nobody to wait for; with many, an eighth of a batch more of them
+    /// arrive in the time that it takes anyway.
+    fn window(&self) -> Option<Duration> {
+        let window = (self.batch / 8).min(GATHER_MAX);
+        (self.crowded && window > Duration::from_micros(50)).then_some(window)
+    }
+
+    fn learn(&mut self, jobs: usize, batch: Duration) {
+        self.crowded = jobs > 1;
+        self.batch = (self.batch * 7 + batch) / 8;
+    }
+}
+
+/// A session with its statements prepared.
+struct Session {
+    client: Client,
+    lock_spends: Statement,
+    scans_by_name: Statement,
+    rules: Statement,
+    lock_heads: Statement,
+    insert_scans: Statement,
+    write_spends: Statement,
+    write_heads: Statement,
+    notify: Statement,
+}
+
+impl Session {
+    async fn open(target: &Target) -> std::result::Result<Self, tokio_postgres::Error> {
+        let client = target.connect(None).await?;
+        client.batch_execute(SESSION).await?;
+        Ok(Self {
+            lock_spends: client.prepare(LOCK_SPENDS).await?,
+            scans_by_name: client.prepare(SCANS_BY_NAME).await?,
+            rules: client.prepare(RULES).await?,
+            lock_heads: client.prepare(LOCK_HEADS).await?,
+            insert_scans: client.prepare(INSERT_SCANS).await?,
+            write_spends: client.prepare(WRITE_SPENDS).await?,
+            write_heads: client.prepare(WRITE_HEADS).await?,
+            notify: client.prepare(NOTIFY).await?,
+            client,
+        })
+    }
+
+    /// One transaction for all of `jobs`. Each bracket of the design is one `join!`: its statements
+    /// travel together, and the database works through them in order.
+    async fn transact(&self, jobs: &[Job]) -> Done<(Vec<Result<Recorded>>, Vec<ScanRecord>)> {
+        let client = &self.client;
+        let keys = Keys::of(jobs.iter().map(|job| &job.asked));
+        let (events, digests) = keys.spends();
+        let (of_events, devices, ids) = keys.names();
+        let spends: super::Params<'_> = &[&events, &digests];
+        let names: super::Params<'_> = &[&of_events, &devices, &ids];
+        let rules: super::Params<'_> = &[&keys.events];
+        let (begun, spends, scans, rules) = tokio::join!(
+            biased;
+            client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED"),
+            client.query(&self.lock_spends, spends),
+            client.query(&self.scans_by_name, names),
+            client.query(&self.rules, rules),
+        );
+        begun?;
+        let mut batch = Batch::read(&spends?, &scans?, &rules?)?;
+        for job in jobs {
+            batch.decide(&job.asked);
+        }
+        let growing = batch.events();
+        if growing.is_empty() {
+            client.batch_execute("COMMIT").await?;
+            return Ok((batch.answers(), Vec::new()));
+        }
+        let heads = client.query(&self.lock_heads, &[&growing]).await?;
+        let appended = batch.place(&heads)?;
+        let (scans, spends, heads) =
+            (appended.scan_columns(), appended.spend_columns(), appended.head_columns());
+        let (scans, spends, heads) = (scans.params(), spends.params(), heads.params());
+        let notice = appended.notice();
+        let notice: super::Params<'_> = &[&notice];
+        let (scans, spends, heads, told, committed) = tokio::join!(
+            biased;
+            client.execute(&self.insert_scans, &scans),
+            client.execute(&self.write_spends, &spends),
+            client.execute(&self.write_heads, &heads),
+            client.execute(&self.notify, notice),
+            client.batch_execute("COMMIT"),
+        );
+        // After a statement that failed, COMMIT is a rollback and says nothing: look at each.
+        scans?;
+        spends?;
+        heads?;
+        told?;
+        committed?;
+        let records = appended.scans.into_iter().map(|(record, _)| record).collect();
+        Ok((batch.answers(), records))
+    }
+}
+
+struct Worker {
+    target: Target,
+    jobs: mpsc::Receiver<Job>,
+    feed: Feed,
+    limit: Arc<AtomicUsize>,
+    pace: Pace,
+    /// When the database was last looked for in vain, and what was said.
+    lost: Option<(Instant, String)>,
+}
+
+impl Worker {
+    /// Runs until every sender is gone.
+    async fn run(mut self) {
+        let mut session = self.reconnect().await.ok();
+        while let Some(first) = self.jobs.recv().await {
+            let mut batch = vec![first];
+            let limit = self.limit.load(Ordering::Relaxed);
+            if let Some(window) = self.pace.window().filter(|_| limit > 1) {
+                // The runtime's timers are too coarse; nothing else runs on this thread.
+                thread::sleep(window);
+            }
+            while batch.len() < limit {
+                let Ok(job) = self.jobs.try_recv() else { break };
+                batch.push(job);
+            }
+            // Nobody waits for these any more; their scan ids tell when they come again.
+            batch.retain(|job| !job.reply.is_closed());
+            if !batch.is_empty() {
+                self.batch(&mut session, batch).await;
+            }
+        }
+    }
+
+    async fn reconnect(&mut self) -> Result<Session> {
+        if let Some((at, why)) = &self.lost
+            && at.elapsed() < RECONNECT_EVERY
+        {
+            return Err(StoreError::Unavailable(why.clone()));
+        }
+        match tokio::time::timeout(BATCH_WITHIN, Session::open(&self.target)).await {
+            Ok(Ok(session)) => {
+                self.lost = None;
+                Ok(session)
+            }
+            Ok(Err(error)) => Err(self.not_found(StoreError::from(Fault::from(error)))),
+            Err(_) => Err(self.not_found(StoreError::Unavailable("no answer".to_owned()))),
+        }
+    }
+
+    fn not_found(&mut self, error: StoreError) -> StoreError {
+        if self.lost.is_none() {
+            tracing::warn!(%error, "the database cannot be reached");
+        }
+        self.lost = Some((Instant::now(), error.to_string()));
+        error
+    }
+
+    async fn batch(&mut self, session: &mut Option<Session>, jobs: Vec<Job>) {
+        let begun = Instant::now();
+        let count = jobs.len();
+        match self.write(session, &jobs).await {
+            Ok((answers, records)) => {
+                self.pace.learn(count, begun.elapsed());
+                self.feed.own(records);
+                for (job, answer) in jobs.into_iter().zip(answers) {
+                    let _ = job.reply.send(answer);
+                }
+            }
+            // A row that cannot be read spoils the batch for all: each then gets its own.
+            Err(StoreError::Corrupt { .. }) if count > 1 => {
+                for job in jobs {
+                    Box::pin(self.batch(session, vec![job])).await;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, jobs = count, "a batch was not written");
+                for job in jobs {
+                    let _ = job.reply.send(Err(copy(&error)));
+                }
+            }
+        }
+    }
+
+    /// Writes a batch, again when other transactions got in its way.
+    async fn write(
+        &mut self,
+        session: &mut Option<Session>,
+        jobs: &[Job],
+    ) -> Result<(Vec<Result<Recorded>>, Vec<ScanRecord>)> {
+        let mut attempt = 1;
+        loop {
+            let open = match session.take().filter(|session| !session.client.is_closed()) {
+                Some(open) => open,
+                None => self.reconnect().await?,
+            };
+            let Ok(end) = tokio::time::timeout(BATCH_WITHIN, open.transact(jobs)).await else {
+                // The session is dropped: what became of the batch, the same scan ids will tell.
+                return Err(StoreError::Unavailable("the database does not answer".to_owned()));
+            };
+            let fault = match end {
+                Ok(written) => {
+                    *session = Some(open);
+                    return Ok(written);
+                }
+                Err(fault) => fault,
+            };
+            // A session that cannot even roll back is of no use.
+            let rolled_back = open.client.batch_execute("ROLLBACK");
+            if let Ok(Ok(())) = tokio::time::timeout(BATCH_WITHIN, rolled_back).await {
+                *session = Some(open);
+            }
+            // A scan id that another server recorded meanwhile is found by the next attempt.
+            if (fault.may_pass() || fault.is_taken()) && attempt < ATTEMPTS_MAX {
+                attempt += 1;
+                continue;
+            }
+            return Err(fault.into());
+        }
+    }
+}
+
+fn copy(error: &StoreError) -> StoreError {
+    match error {
+        StoreError::Corrupt { table, what } => StoreError::corrupt(table, what),
+        other => StoreError::Unavailable(other.to_string()),
+    }
+}
