@@ -143,6 +143,9 @@ pub trait Admissions: Send + Sync {
     /// event's in order, each scan once.
     fn committed(&self) -> broadcast::Receiver<Arc<[ScanRecord]>>;
 
+    /// Whether scans can be taken now: goes the way a scan goes, and changes nothing.
+    async fn ready(&self) -> Result<()>;
+
     /// Time of the newest scan on the books: a clock before it is wrong.
     async fn newest_scan_at(&self) -> Result<Option<UnixMs>>;
 }

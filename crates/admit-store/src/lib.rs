@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod admission;
+pub mod copy;
 pub mod event;
 pub mod key;
 pub mod log;

@@ -9,6 +9,7 @@ mod account;
 mod admission;
 mod append;
 mod connect;
+mod copy;
 mod event;
 mod feed;
 mod key;

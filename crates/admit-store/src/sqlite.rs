@@ -5,6 +5,7 @@
 
 mod account;
 mod admission;
+mod copy;
 mod event;
 mod key;
 mod log;

@@ -7,6 +7,7 @@ mod event;
 mod init;
 mod keys;
 mod log;
+mod migrate;
 mod serve;
 mod ticket;
 mod user;
@@ -16,11 +17,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use admit_store::sqlite::{Durability, SqliteStore};
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use crate::data::DataFolder;
+use crate::database::{DATABASE_VARIABLE, Database, OpenDatabase};
 use crate::{App, clock};
 
 /// Exit code when a ticket does not verify; other failures are 1, wrong usage is 2.
@@ -70,6 +71,8 @@ enum Command {
     Backup(init::Backup),
     /// Restore a backup into a new data folder
     Restore(init::Restore),
+    /// Copy everything from the data folder's own database into an empty PostgreSQL
+    MigrateStore(migrate::MigrateStore),
     /// Print the fingerprint of the local certificate authority, to compare on phones
     Ca(ca::Ca),
     /// Walk the 14 steps of the sandbox against a running server, and check every proof
@@ -84,6 +87,9 @@ struct Data {
     /// The data folder
     #[arg(long, default_value = "data", env = "ADMIT_DATA")]
     data: PathBuf,
+    /// A PostgreSQL in the place of the data folder's own database: postgres://…
+    #[arg(long, env = DATABASE_VARIABLE, hide_env_values = true)]
+    database: Option<String>,
 }
 
 impl Data {
@@ -91,11 +97,15 @@ impl Data {
         DataFolder::at(&self.data)
     }
 
-    async fn open(&self) -> anyhow::Result<(Arc<App>, SqliteStore)> {
+    fn database(&self) -> Database {
+        Database::at(self.database.as_deref())
+    }
+
+    async fn open(&self) -> anyhow::Result<(Arc<App>, OpenDatabase)> {
         let folder = self.folder();
         let url = "https://localhost";
         folder
-            .open(clock::system(), url, Durability::Full)
+            .open(clock::system(), url, &self.database())
             .await
             .with_context(|| format!("cannot open {}", self.data.display()))
     }
@@ -132,6 +142,7 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Log(command) => command.run().await?,
         Command::Backup(backup) => backup.run().await?,
         Command::Restore(restore) => restore.run()?,
+        Command::MigrateStore(migrate) => migrate.run().await?,
         Command::Ca(ca) => ca.run()?,
         Command::Checklist(checklist) => return checklist.run(),
         Command::Openapi => say(&serde_json::to_string_pretty(&crate::http::openapi())?)?,

@@ -1,4 +1,4 @@
-//! The data folder: the database, and beside it the keys that must not be in it.
+//! The data folder: the keys, and unless it is elsewhere the database that they must not be in.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use admit_core::id::UnixMs;
 use admit_store::Store;
-use admit_store::sqlite::{Durability, SqliteStore};
 use data_encoding::BASE64URL;
 
 use crate::clock::Clock;
+use crate::database::{Database, OpenDatabase};
 use crate::error::{Error, Result};
 use crate::vault::{FernetKey, KeySource, read_private};
 use crate::{App, Parts, secret};
@@ -94,8 +94,8 @@ impl DataFolder {
         &self,
         clock: Clock,
         public_url: &str,
-        durability: Durability,
-    ) -> Result<(Arc<App>, SqliteStore)> {
+        database: &Database,
+    ) -> Result<(Arc<App>, OpenDatabase)> {
         if !self.exists() {
             return Err(Error::internal(format!(
                 "{} is no data folder; make one with: admit init",
@@ -108,17 +108,18 @@ impl DataFolder {
             .ok()
             .and_then(|bytes| bytes.try_into().ok())
             .ok_or_else(|| Error::internal("keys/server.key is no key"))?;
-        let sqlite = SqliteStore::open(&self.database(), durability)?;
-        check_clock(&sqlite, (clock)()).await?;
+        let open = database.open(&self.database()).await?;
+        let store = open.store();
+        check_clock(store.as_ref(), (clock)()).await?;
         let app = App::new(Parts {
-            store: Arc::new(sqlite.clone()),
+            store,
             server_key,
             vault_keys: self.key_source(),
             clock,
             public_url: public_url.to_owned(),
         })
         .await?;
-        Ok((app, sqlite))
+        Ok((app, open))
     }
 }
 

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod clock;
 pub mod control;
 pub mod data;
+pub mod database;
 pub mod device;
 pub mod error;
 pub mod event;
@@ -17,6 +18,7 @@ pub mod issuance;
 pub mod limit;
 pub mod live;
 pub mod log;
+pub mod migrate;
 pub mod pdf;
 pub mod qr;
 pub mod registration;
@@ -30,18 +32,22 @@ pub mod tls;
 pub mod vault;
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use admit_store::Store;
+use admit_store::{Store, StoreError};
 
 use crate::book::Books;
 use crate::clock::Clock;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::limit::Limits;
 use crate::live::Live;
 use crate::log::LogBook;
 use crate::pdf::FontLibrary;
 use crate::session::Passwords;
 use crate::vault::Vault;
+
+/// How long the store may take to answer and still be called ready.
+const READY_WITHIN: Duration = Duration::from_secs(2);
 
 /// Everything that a request needs, put together once at start.
 pub struct App {
@@ -132,6 +138,13 @@ impl App {
     /// This moment.
     pub fn now(&self) -> admit_core::id::UnixMs {
         (self.clock)()
+    }
+
+    /// Whether scans can be taken now; soon told either way.
+    pub async fn ready(&self) -> Result<()> {
+        let asked = tokio::time::timeout(READY_WITHIN, self.store.ready()).await;
+        let slow = |_| Error::Store(StoreError::Unavailable("the store is slow".to_owned()));
+        Ok(asked.map_err(slow)??)
     }
 
     /// Reads again what is kept in memory, after a change of keys, events or devices.

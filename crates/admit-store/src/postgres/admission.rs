@@ -478,6 +478,10 @@ impl Admissions for PostgresStore {
         self.committed.subscribe()
     }
 
+    async fn ready(&self) -> Result<()> {
+        self.writer.ready().await
+    }
+
     async fn newest_scan_at(&self) -> Result<Option<UnixMs>> {
         let rows = self.query("SELECT MAX(newest_at) AS newest FROM head", &[]).await?;
         Ok(first(&rows, "head", |columns| columns.time_or_none("newest"))?.flatten())

@@ -40,9 +40,15 @@ struct Job {
     reply: oneshot::Sender<Result<Recorded>>,
 }
 
+enum Waiting {
+    Scan(Job),
+    /// Somebody asks whether scans can be taken.
+    Probe(oneshot::Sender<Result<()>>),
+}
+
 #[derive(Clone)]
 pub(super) struct Writer {
-    queue: mpsc::Sender<Job>,
+    queue: mpsc::Sender<Waiting>,
     batch_max: Arc<AtomicUsize>,
 }
 
@@ -68,11 +74,22 @@ impl Writer {
 
     pub(super) async fn admit(&self, ticket: Verified, scan: Scan) -> Result<Recorded> {
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Job { asked: (ticket, scan), reply }).map_err(|error| match error {
+        self.send(Waiting::Scan(Job { asked: (ticket, scan), reply }))?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// Whether the batcher reaches the database.
+    pub(super) async fn ready(&self) -> Result<()> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Waiting::Probe(reply))?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    fn send(&self, waiting: Waiting) -> Result<()> {
+        self.queue.try_send(waiting).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => StoreError::Busy,
             mpsc::error::TrySendError::Closed(_) => gone(),
-        })?;
-        answer.await.map_err(|_| gone())?
+        })
     }
 }
 
@@ -186,7 +203,7 @@ impl Session {
 
 struct Worker {
     target: Target,
-    jobs: mpsc::Receiver<Job>,
+    jobs: mpsc::Receiver<Waiting>,
     feed: Feed,
     limit: Arc<AtomicUsize>,
     pace: Pace,
@@ -199,21 +216,45 @@ impl Worker {
     async fn run(mut self) {
         let mut session = self.reconnect().await.ok();
         while let Some(first) = self.jobs.recv().await {
-            let mut batch = vec![first];
             let limit = self.limit.load(Ordering::Relaxed);
             if let Some(window) = self.pace.window().filter(|_| limit > 1) {
                 // The runtime's timers are too coarse; nothing else runs on this thread.
                 thread::sleep(window);
             }
-            while batch.len() < limit {
-                let Ok(job) = self.jobs.try_recv() else { break };
-                batch.push(job);
+            let mut probes = Vec::new();
+            let mut batch = Vec::new();
+            let mut next = Some(first);
+            while let Some(waiting) = next {
+                match waiting {
+                    // Nobody waits for it any more; its scan id tells when it comes again.
+                    Waiting::Scan(job) if job.reply.is_closed() => {}
+                    Waiting::Scan(job) => batch.push(job),
+                    Waiting::Probe(reply) => probes.push(reply),
+                }
+                next = if batch.len() < limit { self.jobs.try_recv().ok() } else { None };
             }
-            // Nobody waits for these any more; their scan ids tell when they come again.
-            batch.retain(|job| !job.reply.is_closed());
             if !batch.is_empty() {
                 self.batch(&mut session, batch).await;
             }
+            for reply in probes {
+                let _ = reply.send(self.probe(&mut session).await);
+            }
+        }
+    }
+
+    async fn probe(&mut self, session: &mut Option<Session>) -> Result<()> {
+        let open = match session.take().filter(|session| !session.client.is_closed()) {
+            Some(open) => open,
+            None => self.reconnect().await?,
+        };
+        let asked = tokio::time::timeout(BATCH_WITHIN, open.client.batch_execute("SELECT 1"));
+        match asked.await {
+            Ok(end) => {
+                end.map_err(Fault::from)?;
+                *session = Some(open);
+                Ok(())
+            }
+            Err(_) => Err(StoreError::Unavailable("the database does not answer".to_owned())),
         }
     }
 

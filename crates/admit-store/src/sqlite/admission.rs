@@ -438,6 +438,10 @@ impl Admissions for SqliteStore {
         self.committed.subscribe()
     }
 
+    async fn ready(&self) -> Result<()> {
+        self.write(|_| Ok(())).await
+    }
+
     async fn newest_scan_at(&self) -> Result<Option<UnixMs>> {
         self.read(|connection| {
             let at: Option<i64> = connection

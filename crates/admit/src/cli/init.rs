@@ -36,8 +36,9 @@ pub(super) struct Backup {
 
 impl Backup {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let (_, store) = self.data.open().await?;
-        backup::backup(&self.data.folder(), &store, &self.file).await?;
+        let (_, database) = self.data.open().await?;
+        let store = database.embedded("a backup of a PostgreSQL is made by its own tools")?;
+        backup::backup(&self.data.folder(), store, &self.file).await?;
         say(&format!("wrote {}", self.file.display()))
     }
 }

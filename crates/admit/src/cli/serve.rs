@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use admit_store::sqlite::{Durability, SqliteStore};
+use admit_store::sqlite::Durability;
 use anyhow::Context;
 use axum::Router;
 use axum_server::Handle;
@@ -15,6 +15,7 @@ use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::TokioTimer;
 
 use super::{Data, say};
+use crate::database::Database;
 use crate::http::{self, Help, Options};
 use crate::log::{self, Rollback};
 use crate::qr::{self, Level, Symbol};
@@ -99,13 +100,13 @@ impl Serve {
         let listeners = if self.plain.is_none() { Some(self.listeners()?) } else { None };
         let https_port = listeners.as_ref().map_or(Ok(443), Listeners::https_port)?;
         let url = self.public_url(https_port)?;
-        let durability = match self.synchronous.as_str() {
-            "normal" => Durability::Normal,
-            _ => Durability::Full,
+        let database = match (self.data.database(), self.synchronous.as_str()) {
+            (Database::Embedded(_), "normal") => Database::Embedded(Durability::Normal),
+            (database, _) => database,
         };
-        let (app, store) = folder.open(clock::system(), &url, durability).await?;
+        let (app, database) = folder.open(clock::system(), &url, &database).await?;
         if let Some(jobs) = self.batch_max {
-            store.limit_batch(jobs);
+            database.limit_batch(jobs);
         }
         if new {
             sample::create(&app).await?;
@@ -128,7 +129,7 @@ impl Serve {
         };
         tokio::select! {
             result = served => result.and(app.log.keep(&checkpoints).map_err(Into::into)),
-            why = broken(&store) => anyhow::bail!(
+            why = database.broken() => anyhow::bail!(
                 "the disk failed ({why}); stopped, because nothing written now could be trusted"
             ),
         }
@@ -244,10 +245,6 @@ fn bind(address: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
         .with_context(|| format!("cannot listen on {address}; choose another port"))?;
     listener.set_nonblocking(true)?;
     Ok(listener)
-}
-
-async fn broken(store: &SqliteStore) -> String {
-    store.broken().await
 }
 
 /// Looks for changes by other processes (the command line), and forgets idle limits.

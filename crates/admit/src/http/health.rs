@@ -12,7 +12,6 @@ use utoipa::ToSchema;
 
 use super::problem::Problem;
 use crate::App;
-use crate::error::Error;
 
 /// That all is well.
 #[derive(Serialize, ToSchema)]
@@ -34,9 +33,9 @@ pub(super) async fn health() -> Answer<Health> {
 
 #[utoipa::path(get, path = "/ready", tag = "service", operation_id = "ready",
     responses((status = 200, body = Health), (status = 503, body = Problem)))]
-/// The store answers.
+/// The store takes scans; else 503, and a proxy in front should ask another server.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Answer<Health>, Problem> {
-    app.store.newest_scan_at().await.map_err(Error::from)?;
+    app.ready().await?;
     Ok(ok())
 }
 

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use admit::App;
 use admit::data::DataFolder;
+use admit::database::Database;
 use admit::http::{self, Options};
 use admit::{sample, session};
 use admit_core::id::UnixMs;
 use admit_store::account::Role;
-use admit_store::sqlite::{Durability, SqliteStore};
+use admit_store::sqlite::SqliteStore;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode, header};
@@ -154,7 +155,9 @@ impl TestApp {
 pub(crate) async fn open(data: &DataFolder, clock: &Arc<AtomicI64>) -> (Arc<App>, SqliteStore) {
     let clock = Arc::clone(clock);
     let clock: admit::clock::Clock = Arc::new(move || UnixMs(clock.load(Ordering::Relaxed)));
-    data.open(clock, "https://gate.example", Durability::Full).await.unwrap()
+    let database = Database::at(None);
+    let (app, open) = data.open(clock, "https://gate.example", &database).await.unwrap();
+    (app, open.embedded("a test of the embedded store").unwrap().clone())
 }
 
 pub(crate) fn request(method: &str, who: &Who, path: &str) -> axum::http::request::Builder {

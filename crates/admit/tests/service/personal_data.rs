@@ -135,7 +135,7 @@ async fn a_clock_before_the_last_record_is_noticed_at_start() {
     let (device, code) = (app.device().await, app.code().await);
     app.scan(&device, &code, 1).await.expect(StatusCode::OK);
     let early: admit::clock::Clock = Arc::new(|| admit_core::id::UnixMs(NOW - 3_600_000));
-    let durability = admit_store::sqlite::Durability::Full;
-    let error = app.data().open(early, "https://x", durability).await.err().unwrap();
+    let database = admit::database::Database::at(None);
+    let error = app.data().open(early, "https://x", &database).await.err().unwrap();
     assert!(error.to_string().contains("clock"), "{error}");
 }

@@ -1,0 +1,65 @@
+//! Everything a store holds as plain rows, to move it from one store to another.
+
+use crate::{Result, StoreError};
+
+/// Every table, those that others refer to first. A store with a table that is not here refuses to
+/// be copied, rather than to be copied in part.
+pub const TABLES: &[&str] = &[
+    "event",
+    "ticket_type",
+    "gate",
+    "signing_key",
+    "person",
+    "ticket",
+    "request",
+    "spend",
+    "scan",
+    "staff",
+    "session",
+    "api_key",
+    "device",
+    "pairing",
+];
+
+/// Rows in a page.
+pub const PAGE_ROWS: usize = 2000;
+
+/// One value of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cell {
+    /// Nothing.
+    Null,
+    /// A number, a time or a flag.
+    Int(i64),
+    /// Text.
+    Text(String),
+    /// Bytes.
+    Bytes(Vec<u8>),
+}
+
+/// Some rows of one table.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The table.
+    pub table: &'static str,
+    /// Its columns.
+    pub columns: Vec<String>,
+    /// Rows, each with a cell per column.
+    pub rows: Vec<Vec<Cell>>,
+}
+
+/// How many rows of a table were copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// The table.
+    pub table: &'static str,
+    /// Rows.
+    pub rows: i64,
+}
+
+/// The place of `table` among [`TABLES`].
+pub(crate) fn known(table: &str) -> Result<&'static str> {
+    TABLES.iter().find(|known| **known == table).copied().ok_or_else(|| {
+        StoreError::Unavailable(format!("the table {table} cannot be copied: it is not known"))
+    })
+}
