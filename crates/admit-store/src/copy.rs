@@ -6,6 +6,9 @@ use crate::{Result, StoreError};
 /// be copied, rather than to be copied in part.
 pub const TABLES: &[&str] = &[
     "event",
+    "log",
+    "log_entry",
+    "log_tile",
     "ticket_type",
     "gate",
     "signing_key",

@@ -2,7 +2,7 @@
 //! for everything else, and a feed that sees what other servers commit.
 //!
 //! Rows are locked in one order everywhere: `book`, `ticket_type`, `event`, `spend` (by event and
-//! digest), and last `head` (by event), which is held until the commit. READ COMMITTED: the locks,
+//! digest), and last `log` (by event), which is held until the commit. READ COMMITTED: the locks,
 //! not the isolation level, make an admission happen once (docs/postgresql.md).
 
 mod account;
@@ -13,6 +13,7 @@ mod copy;
 mod event;
 mod feed;
 mod key;
+mod log;
 mod migration;
 mod row;
 mod ticket;
@@ -32,6 +33,7 @@ use crate::admission::{COMMITTED_BATCHES_MAX, ScanRecord};
 use crate::{Result, StoreError};
 use connect::{POOL_WAITING_MAX, Target};
 use feed::Feed;
+use log::Edges;
 use writer::Writer;
 
 /// How often a transaction is tried when others keep getting in its way.
@@ -49,6 +51,7 @@ pub struct PostgresStore {
     pool: Pool,
     writer: Writer,
     feed: Feed,
+    edges: Edges,
     committed: broadcast::Sender<Arc<[ScanRecord]>>,
 }
 
@@ -63,8 +66,9 @@ impl PostgresStore {
         let pool = target.pool()?;
         let (committed, _) = broadcast::channel(COMMITTED_BATCHES_MAX);
         let feed = Feed::start(&target, pool.clone(), committed.clone()).await?;
-        let writer = Writer::start(target, feed.clone())?;
-        Ok(Self { pool, writer, feed, committed })
+        let edges = Edges::default();
+        let writer = Writer::start(target, feed.clone(), edges.clone())?;
+        Ok(Self { pool, writer, feed, edges, committed })
     }
 
     /// At most this many scans share a commit; 1 is one transaction a request. For measuring what

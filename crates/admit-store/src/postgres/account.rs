@@ -29,6 +29,7 @@ fn read_device(columns: &Columns<'_>) -> Result<Device> {
         platform: columns.text("platform")?,
         gate: columns.small_or_none("gate")?.map(GateNo),
         secret: columns.bytes("secret")?,
+        public_key: columns.bytes_or_none("public_key")?,
         paired_at: columns.time("paired_at")?,
         revoked_at: columns.time_or_none("revoked_at")?,
     })
@@ -39,6 +40,7 @@ async fn pair(
     code: SecretHash,
     secret: SecretHash,
     platform: &str,
+    public_key: Option<[u8; 32]>,
     now: UnixMs,
 ) -> Done<Option<Device>> {
     tx.execute("DELETE FROM pairing WHERE expires_at <= $1", &[&now.0]).await?;
@@ -49,8 +51,8 @@ async fn pair(
     // The row of the book is held: nobody else draws a number meanwhile.
     let rows = query(
         tx,
-        "INSERT INTO device (number, event, name, platform, gate, secret, paired_at)
-         SELECT COALESCE(MAX(number), 0) + 1, $1, $2, $3, $4, $5, $6 FROM device RETURNING *",
+        "INSERT INTO device (number, event, name, platform, gate, secret, paired_at, public_key)
+         SELECT COALESCE(MAX(number), 0) + 1, $1, $2, $3, $4, $5, $6, $7 FROM device RETURNING *",
         &[
             &pairing.int("event")?,
             &pairing.text("device_name")?,
@@ -58,6 +60,7 @@ async fn pair(
             &pairing.int_or_none("gate")?,
             &secret.as_slice(),
             &now.0,
+            &public_key.as_ref().map(<[u8; 32]>::as_slice),
         ],
     )
     .await?;
@@ -133,9 +136,9 @@ impl Accounts for PostgresStore {
 
     async fn put_api_key(&self, key: ApiKey, at: UnixMs) -> Result<()> {
         self.execute(
-            "INSERT INTO api_key VALUES ($1, $2, $3, $4)
-             ON CONFLICT (name) DO UPDATE SET secret = $2, role = $3",
-            &[&key.name, &key.secret.as_slice(), &key.role.code(), &at.0],
+            "INSERT INTO api_key VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (name) DO UPDATE SET secret = $2, role = $3, sandbox = $5",
+            &[&key.name, &key.secret.as_slice(), &key.role.code(), &at.0, &i64::from(key.sandbox)],
         )
         .await?;
         Ok(())
@@ -145,7 +148,12 @@ impl Accounts for PostgresStore {
         let sql = "SELECT * FROM api_key WHERE secret = $1";
         let rows = self.query(sql, &[&secret.as_slice()]).await?;
         first(&rows, "api_key", |columns| {
-            Ok(ApiKey { name: columns.text("name")?, secret, role: role(columns)? })
+            Ok(ApiKey {
+                name: columns.text("name")?,
+                secret,
+                role: role(columns)?,
+                sandbox: columns.flag("sandbox")?,
+            })
         })
     }
 
@@ -173,12 +181,13 @@ impl Accounts for PostgresStore {
         code: SecretHash,
         secret: SecretHash,
         platform: String,
+        public_key: Option<[u8; 32]>,
         now: UnixMs,
     ) -> Result<Option<Device>> {
         Ok(self
             .transact_books(|tx| {
                 let platform = platform.clone();
-                Box::pin(async move { pair(tx, code, secret, &platform, now).await })
+                Box::pin(async move { pair(tx, code, secret, &platform, public_key, now).await })
             })
             .await?)
     }

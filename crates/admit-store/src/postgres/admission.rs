@@ -8,6 +8,7 @@ use admit_core::admission::{
     EVENT_GRACE_MS, Entry, History, Rules, Scan, Standing, Verdict, decide, undo,
 };
 use admit_core::id::{DeviceNo, Digest, EventNo, GateNo, ScanId, TicketId, UnixMs};
+use admit_core::log::leaf::LogKey;
 use admit_core::reason::Reason;
 use admit_core::stats::Outcome;
 use admit_core::ticket::{Verified, digest};
@@ -16,7 +17,8 @@ use deadpool_postgres::{GenericClient, Transaction};
 use tokio::sync::broadcast;
 use tokio_postgres::Row;
 
-use super::append::{self, Appended, SpendRow};
+use super::append::{self, Rows, SpendRow};
+use super::log::{self, Edges, Grown, Held};
 use super::row::{Columns, collect, first};
 use super::{Done, PostgresStore, query};
 use crate::admission::{Admissions, Recorded, ScanRecord, Undone};
@@ -45,8 +47,8 @@ pub(super) const RULES: &str =
     "SELECT event.number AS event, event.ends_at, gate.number AS gate, gate.open
      FROM event LEFT JOIN gate ON gate.event = event.number WHERE event.number = ANY($1)";
 
-/// A scan to be decided about.
-pub(super) type Asked = (Verified, Scan);
+/// A scan to be decided about, and the key of the audit log it goes into.
+pub(super) type Asked = (Verified, Scan, LogKey);
 
 /// What a device called a scan.
 type Name = (EventNo, DeviceNo, ScanId);
@@ -62,7 +64,7 @@ pub(super) struct Keys {
 impl Keys {
     pub(super) fn of<'a>(asked: impl Iterator<Item = &'a Asked>) -> Self {
         let mut keys = Self::default();
-        for (ticket, scan) in asked {
+        for (ticket, scan, _) in asked {
             let event = ticket.grant().event;
             keys.spends.insert((event, ticket.digest()));
             keys.names.insert((event, scan.device, scan.id));
@@ -103,7 +105,6 @@ enum Newest {
 struct Spend {
     history: History,
     newest: Option<Newest>,
-    touched: bool,
 }
 
 /// What was recorded under a name.
@@ -116,6 +117,7 @@ enum Made {
 struct Plan {
     record: ScanRecord,
     previous: Option<Newest>,
+    leaf: Vec<u8>,
 }
 
 /// The answer to a scan, before positions are known.
@@ -146,7 +148,6 @@ impl Batch {
             let spend = Spend {
                 history: read_history(&columns)?,
                 newest: columns.int_or_none("last_seq")?.map(Newest::At),
-                touched: false,
             };
             batch.spends.insert((columns.event()?, Digest(columns.bytes("digest")?)), spend);
         }
@@ -170,7 +171,7 @@ impl Batch {
     }
 
     /// Decides about one scan by what the batch knows by now.
-    pub(super) fn decide(&mut self, (ticket, scan): &Asked) {
+    pub(super) fn decide(&mut self, (ticket, scan, key): &Asked) {
         let event = ticket.grant().event;
         let name = (event, scan.device, scan.id);
         let answer = match self.made.get(&name) {
@@ -184,7 +185,7 @@ impl Batch {
             }
             Some(_) => Planned::Answered(Recorded::IdReused),
             None => {
-                let at = self.plan(ticket, scan);
+                let at = self.plan(ticket, scan, key);
                 self.made.insert(name, Made::Planned(at));
                 Planned::New(at)
             }
@@ -196,7 +197,7 @@ impl Batch {
         self.plans.get(at).is_some_and(|plan| plan.record.ticket == ticket)
     }
 
-    fn plan(&mut self, ticket: &Verified, scan: &Scan) -> usize {
+    fn plan(&mut self, ticket: &Verified, scan: &Scan, key: &LogKey) -> usize {
         let event = ticket.grant().event;
         let rules = Rules {
             gate_open: self.gates.get(&(event, scan.gate)).copied().unwrap_or(false),
@@ -218,47 +219,49 @@ impl Batch {
                 Verdict::Refuse(reason) => Outcome::Refuse(reason),
             },
             first: history.and_then(|history| history.first),
+            leaf: None,
         };
+        // Before the log is held: what takes time is done by then.
+        let leaf = record.fact(None).leaf(key).to_bytes();
         let at = self.plans.len();
         let mut previous = None;
         if let (Some(spend), Some(history)) = (spend, history) {
             previous = spend.newest.replace(Newest::Planned(at));
             spend.history = history;
-            spend.touched = true;
         }
-        self.plans.push(Plan { record, previous });
+        self.plans.push(Plan { record, previous, leaf });
         at
     }
 
-    /// Events that get new scans, in the order in which their heads are locked.
+    /// Events that get new scans, in the order in which their logs are locked.
     pub(super) fn events(&self) -> Vec<i64> {
         let events: BTreeSet<_> = self.plans.iter().map(|plan| plan.record.event).collect();
         events.into_iter().map(number).collect()
     }
 
-    /// Gives each new scan its position after the `heads`, and says what is to be written.
-    pub(super) fn place(&mut self, heads: &[Row]) -> Result<Appended> {
-        let mut next = append::positions(heads)?;
-        let mut appended = Appended::default();
+    /// Gives each new scan its position and its leaf, and says what is to be written.
+    pub(super) fn place(&mut self, mut held: Held) -> Result<Rows> {
         for plan in &mut self.plans {
-            let position = next
-                .get_mut(&plan.record.event)
-                .ok_or_else(|| StoreError::corrupt("head", "no row"))?;
-            *position = position.saturating_add(1);
-            plan.record.seq = *position;
+            let event = plan.record.event;
+            plan.record.seq = held.next_position(event)?;
+            plan.record.leaf = Some(held.add(event, std::mem::take(&mut plan.leaf))?);
         }
+        let mut rows = Rows { grown: held.grow(), ..Rows::default() };
         for plan in &self.plans {
-            appended.scans.push((plan.record.clone(), self.position(plan.previous)));
+            rows.scans.push((plan.record.clone(), self.position(plan.previous)));
         }
-        for ((event, digest), spend) in self.spends.iter().filter(|(_, spend)| spend.touched) {
-            appended.spends.push(SpendRow {
+        for ((event, digest), spend) in &self.spends {
+            let Some(Newest::Planned(at)) = spend.newest else { continue };
+            let Some(newest) = self.plans.get(at) else { continue };
+            rows.spends.push(SpendRow {
                 event: *event,
                 digest: *digest,
                 history: spend.history,
-                last_seq: self.position(spend.newest),
+                last_seq: Some(newest.record.seq),
+                last_leaf: newest.record.leaf,
             });
         }
-        Ok(appended)
+        Ok(rows)
     }
 
     fn position(&self, newest: Option<Newest>) -> Option<i64> {
@@ -269,14 +272,20 @@ impl Batch {
     }
 
     /// The answers in the order of the questions, once positions are known.
-    pub(super) fn answers(self) -> Vec<Result<Recorded>> {
+    pub(super) fn answers(self, grown: &Grown) -> Vec<Result<Recorded>> {
         let record = |at: usize| {
             let plan = self.plans.get(at).ok_or_else(|| StoreError::corrupt("scan", "no plan"));
             plan.map(|plan| plan.record.clone())
         };
+        let new = |record: ScanRecord| {
+            let logged = record.leaf.and_then(|leaf| grown.of(record.event, leaf));
+            let logged =
+                logged.ok_or_else(|| StoreError::corrupt("log", "a scan without a leaf"))?;
+            Ok(Recorded::New(record, logged))
+        };
         let answer = |planned: &Planned| match planned {
             Planned::Answered(recorded) => Ok(recorded.clone()),
-            Planned::New(at) => record(*at).map(Recorded::New),
+            Planned::New(at) => record(*at).and_then(new),
             Planned::Repeats(at) => record(*at).map(Recorded::Repeated),
         };
         self.answers.iter().map(answer).collect()
@@ -332,6 +341,7 @@ pub(super) fn read_scan(columns: &Columns<'_>) -> Result<ScanRecord> {
         max_uses: columns.small("max_uses")?,
         outcome,
         first: columns.entry("first")?,
+        leaf: columns.int_or_none("leaf")?.map(i64::cast_unsigned),
     })
 }
 
@@ -394,50 +404,55 @@ async fn scans_by_name(
     Ok((made.into_iter().next(), undone.into_iter().next()))
 }
 
+/// An undo that wrote nothing.
+fn nothing(undone: Undone) -> Done<(Undone, Grown)> {
+    Ok((undone, Grown::default()))
+}
+
 async fn undo_scan(
     tx: &Transaction<'_>,
+    edges: &Edges,
     event: EventNo,
-    device: DeviceNo,
-    id: ScanId,
-    at: UnixMs,
-) -> Done<(Undone, Vec<ScanRecord>)> {
+    scan: (DeviceNo, ScanId, UnixMs),
+    key: &LogKey,
+) -> Done<(Undone, Grown)> {
+    let (device, id, at) = scan;
     let (Some(made), _) = scans_by_name(tx, event, device, id).await? else {
-        return Ok((Undone::UnknownScan, Vec::new()));
+        return nothing(Undone::UnknownScan);
     };
     let name = digest(event, made.ticket);
     let Some((history, newest)) = lock_spend(tx, event, name).await? else {
-        return Ok((Undone::UnknownScan, Vec::new()));
+        return nothing(Undone::UnknownScan);
     };
     // Again, now that nobody else can undo it.
     if let (_, Some(done)) = scans_by_name(tx, event, device, id).await? {
-        return Ok((Undone::Done(done), Vec::new()));
+        return nothing(Undone::Done(done, None));
     }
     // 256 uses at most count at a time; refusals in between are few enough for the chain.
     let before = entry_before(&chain(tx, event, newest).await?, id);
     let scan = Scan { id, device, gate: made.scan.gate, at };
     let next = match undo(&history, &scan, before) {
         Ok(next) => next,
-        Err(refused) => return Ok((Undone::Refused(refused), Vec::new())),
+        Err(refused) => return nothing(Undone::Refused(refused)),
     };
-    let mut record = ScanRecord {
-        scan,
-        outcome: Outcome::Undo { use_no: history.uses },
-        first: next.first,
-        ..made
-    };
-    let heads = query(tx, append::LOCK_HEADS, &[&[number(event)].as_slice()]).await?;
-    let position = append::positions(&heads)?.get(&event).copied().unwrap_or_default();
-    record.seq = position.saturating_add(1);
-    let spend = SpendRow { event, digest: name, history: next, last_seq: Some(record.seq) };
-    let appended = Appended { scans: vec![(record.clone(), newest)], spends: vec![spend] };
-    append::write(tx, &appended).await?;
-    Ok((Undone::Done(record.clone()), vec![record]))
+    let outcome = Outcome::Undo { use_no: history.uses };
+    let mut record = ScanRecord { scan, outcome, first: next.first, ..made };
+    let leaf = record.fact(made.leaf).leaf(key).to_bytes();
+    let mut held = log::hold(tx, edges, event).await?;
+    record.seq = held.next_position(event)?;
+    record.leaf = Some(held.add(event, leaf)?);
+    let last_seq = Some(record.seq);
+    let spend = SpendRow { event, digest: name, history: next, last_seq, last_leaf: record.leaf };
+    let scans = vec![(record.clone(), newest)];
+    let rows = Rows { scans, spends: vec![spend], grown: held.grow() };
+    append::write(tx, &rows).await?;
+    Ok((Undone::Done(record, None), rows.grown))
 }
 
 #[async_trait]
 impl Admissions for PostgresStore {
-    async fn admit(&self, ticket: Verified, scan: Scan) -> Result<Recorded> {
-        self.writer.admit(ticket, scan).await
+    async fn admit(&self, ticket: Verified, scan: Scan, key: LogKey) -> Result<Recorded> {
+        self.writer.admit((ticket, scan, key)).await
     }
 
     async fn undo(
@@ -446,11 +461,26 @@ impl Admissions for PostgresStore {
         device: DeviceNo,
         id: ScanId,
         at: UnixMs,
+        key: LogKey,
     ) -> Result<Undone> {
-        let (undone, scans) =
-            self.transact(|tx| Box::pin(undo_scan(tx, event, device, id, at))).await?;
-        self.feed.own(scans);
-        Ok(undone)
+        let scan = (device, id, at);
+        let (undone, grown) = self
+            .transact(|tx| {
+                let edges = self.edges.clone();
+                Box::pin(async move { undo_scan(tx, &edges, event, scan, &key).await })
+            })
+            .await?;
+        self.edges.keep(&grown);
+        Ok(match undone {
+            Undone::Done(record, _) => {
+                let logged = record.leaf.and_then(|leaf| grown.of(event, leaf));
+                if logged.is_some() {
+                    self.feed.own(vec![record.clone()]);
+                }
+                Undone::Done(record, logged)
+            }
+            other => other,
+        })
     }
 
     async fn scans_after(&self, event: EventNo, seq: i64, limit: u32) -> Result<Vec<ScanRecord>> {
@@ -483,7 +513,7 @@ impl Admissions for PostgresStore {
     }
 
     async fn newest_scan_at(&self) -> Result<Option<UnixMs>> {
-        let rows = self.query("SELECT MAX(newest_at) AS newest FROM head", &[]).await?;
-        Ok(first(&rows, "head", |columns| columns.time_or_none("newest"))?.flatten())
+        let rows = self.query("SELECT MAX(newest_at) AS newest FROM log", &[]).await?;
+        Ok(first(&rows, "log", |columns| columns.time_or_none("newest"))?.flatten())
     }
 }

@@ -1,5 +1,5 @@
-//! Adding to an event's record: positions from the head, which is locked last, and the rows that a
-//! transaction writes while it holds it. Each is one statement, however many rows it has.
+//! Adding to an event's record: the rows that a transaction writes while it holds the event's log.
+//! Each kind is one statement, however many rows it has.
 
 use std::collections::BTreeMap;
 
@@ -7,43 +7,47 @@ use admit_core::admission::{Entry, History};
 use admit_core::id::{Digest, EventNo};
 use admit_core::stats::Outcome;
 use deadpool_postgres::Transaction;
-use tokio_postgres::Row;
 
 use super::admission::{ADMIT, REFUSE, UNDO, number};
-use super::row::Columns;
+use super::log::Grown;
 use super::{Done, query};
-use crate::Result;
 use crate::admission::ScanRecord;
 
 /// Scans of an event after a position.
 pub(super) const SCANS_AFTER: &str =
     "SELECT * FROM scan WHERE event = $1 AND seq > $2 ORDER BY seq LIMIT $3";
 
-/// Holds the heads of events until the commit.
-pub(super) const LOCK_HEADS: &str =
-    "SELECT event, position FROM head WHERE event = ANY($1::bigint[]) ORDER BY event FOR UPDATE";
-
 pub(super) const INSERT_SCANS: &str =
     "INSERT INTO scan (event, seq, device, scan_id, kind, reason, ticket, type_no, max_uses, gate,
-       at, use_no, first_scan, first_device, first_gate, first_at, previous)
+       at, use_no, first_scan, first_device, first_gate, first_at, previous, leaf)
      SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bigint[],
        $6::text[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
-       $12::bigint[], $13::bytea[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[])";
+       $12::bigint[], $13::bytea[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[],
+       $18::bigint[])";
 
 pub(super) const WRITE_SPENDS: &str = "UPDATE spend SET uses = n.uses,
        first_scan = n.first_scan, first_device = n.first_device, first_gate = n.first_gate,
        first_at = n.first_at, last_scan = n.last_scan, last_device = n.last_device,
-       last_gate = n.last_gate, last_at = n.last_at, last_seq = n.last_seq
+       last_gate = n.last_gate, last_at = n.last_at, last_seq = n.last_seq, last_leaf = n.last_leaf
      FROM unnest($1::bigint[], $2::bytea[], $3::bigint[], $4::bytea[], $5::bigint[], $6::bigint[],
-       $7::bigint[], $8::bytea[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[])
+       $7::bigint[], $8::bytea[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[],
+       $13::bigint[])
        AS n (event, digest, uses, first_scan, first_device, first_gate, first_at,
-         last_scan, last_device, last_gate, last_at, last_seq)
+         last_scan, last_device, last_gate, last_at, last_seq, last_leaf)
      WHERE spend.event = n.event AND spend.digest = n.digest";
 
-pub(super) const WRITE_HEADS: &str =
-    "UPDATE head SET position = n.position, newest_at = GREATEST(head.newest_at, n.newest_at)
-     FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS n (event, position, newest_at)
-     WHERE head.event = n.event";
+pub(super) const INSERT_LEAVES: &str = "INSERT INTO log_entry (event, idx, leaf)
+     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[])";
+
+pub(super) const INSERT_TILES: &str = "INSERT INTO log_tile (event, level, idx, root)
+     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[])";
+
+pub(super) const WRITE_LOGS: &str =
+    "UPDATE log SET size = n.size, root = n.root, position = COALESCE(n.position, log.position),
+       newest_at = GREATEST(log.newest_at, n.newest_at)
+     FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bigint[], $5::bigint[])
+       AS n (event, size, root, position, newest_at)
+     WHERE log.event = n.event";
 
 /// Tells the other servers; once for all that a transaction adds, for notifications make commits
 /// wait for one another.
@@ -58,33 +62,31 @@ pub(super) struct SpendRow {
     pub(super) digest: Digest,
     pub(super) history: History,
     pub(super) last_seq: Option<i64>,
+    pub(super) last_leaf: Option<u64>,
 }
 
-/// What a transaction adds to the record: scans, each with the position of the ticket's scan before
-/// it, and the tickets' rows.
+/// What a transaction adds: scans, each with the position of the ticket's scan before it, the
+/// tickets' rows, and the leaves of the audit logs.
 #[derive(Default)]
-pub(super) struct Appended {
+pub(super) struct Rows {
     pub(super) scans: Vec<(ScanRecord, Option<i64>)>,
     pub(super) spends: Vec<SpendRow>,
+    pub(super) grown: Grown,
 }
 
-/// Positions of the newest scans, from the locked heads.
-pub(super) fn positions(heads: &[Row]) -> Result<BTreeMap<EventNo, i64>> {
-    heads
-        .iter()
-        .map(|row| {
-            let columns = Columns { row, table: "head" };
-            Ok((columns.event()?, columns.int("position")?))
-        })
-        .collect()
-}
-
-/// Writes it all, in a transaction that holds the heads.
-pub(super) async fn write(tx: &Transaction<'_>, appended: &Appended) -> Done<()> {
-    query(tx, INSERT_SCANS, &appended.scan_columns().params()).await?;
-    query(tx, WRITE_SPENDS, &appended.spend_columns().params()).await?;
-    query(tx, WRITE_HEADS, &appended.head_columns().params()).await?;
-    query(tx, NOTIFY, &[&appended.notice()]).await?;
+/// Writes it all, in a transaction that holds the logs.
+pub(super) async fn write(tx: &Transaction<'_>, rows: &Rows) -> Done<()> {
+    let (logs, leaves, tiles) = (rows.log_columns(), rows.leaf_columns(), rows.tile_columns());
+    query(tx, INSERT_LEAVES, &leaves.params()).await?;
+    if !tiles.is_empty() {
+        query(tx, INSERT_TILES, &tiles.params()).await?;
+    }
+    query(tx, WRITE_LOGS, &logs.params()).await?;
+    if !rows.scans.is_empty() {
+        query(tx, INSERT_SCANS, &rows.scan_columns().params()).await?;
+        query(tx, WRITE_SPENDS, &rows.spend_columns().params()).await?;
+        query(tx, NOTIFY, &[&rows.notice()]).await?;
+    }
     Ok(())
 }
 
@@ -123,13 +125,14 @@ pub(super) struct ScanColumns<'a> {
     use_no: Vec<i64>,
     first: EntryColumns<'a>,
     previous: Vec<Option<i64>>,
+    leaf: Vec<Option<i64>>,
 }
 
 /// Parameters of a statement, as columns.
 pub(super) type Columnar<'a, const N: usize> = [&'a (dyn tokio_postgres::types::ToSql + Sync); N];
 
 impl ScanColumns<'_> {
-    pub(super) fn params(&self) -> Columnar<'_, 17> {
+    pub(super) fn params(&self) -> Columnar<'_, 18> {
         [
             &self.event,
             &self.seq,
@@ -148,6 +151,7 @@ impl ScanColumns<'_> {
             &self.first.gate,
             &self.first.at,
             &self.previous,
+            &self.leaf,
         ]
     }
 }
@@ -161,10 +165,11 @@ pub(super) struct SpendColumns<'a> {
     first: EntryColumns<'a>,
     last: EntryColumns<'a>,
     last_seq: Vec<Option<i64>>,
+    last_leaf: Vec<Option<i64>>,
 }
 
 impl SpendColumns<'_> {
-    pub(super) fn params(&self) -> Columnar<'_, 12> {
+    pub(super) fn params(&self) -> Columnar<'_, 13> {
         [
             &self.event,
             &self.digest,
@@ -178,25 +183,61 @@ impl SpendColumns<'_> {
             &self.last.gate,
             &self.last.at,
             &self.last_seq,
+            &self.last_leaf,
         ]
     }
 }
 
-/// The columns of [`WRITE_HEADS`].
+/// The columns of [`WRITE_LOGS`].
 #[derive(Default)]
-pub(super) struct HeadColumns {
+pub(super) struct LogColumns<'a> {
     event: Vec<i64>,
-    position: Vec<i64>,
-    newest_at: Vec<i64>,
+    size: Vec<i64>,
+    root: Vec<&'a [u8]>,
+    position: Vec<Option<i64>>,
+    newest_at: Vec<Option<i64>>,
 }
 
-impl HeadColumns {
-    pub(super) fn params(&self) -> Columnar<'_, 3> {
-        [&self.event, &self.position, &self.newest_at]
+impl LogColumns<'_> {
+    pub(super) fn params(&self) -> Columnar<'_, 5> {
+        [&self.event, &self.size, &self.root, &self.position, &self.newest_at]
     }
 }
 
-impl Appended {
+/// The columns of [`INSERT_LEAVES`].
+#[derive(Default)]
+pub(super) struct LeafColumns<'a> {
+    event: Vec<i64>,
+    index: Vec<i64>,
+    leaf: Vec<&'a [u8]>,
+}
+
+impl LeafColumns<'_> {
+    pub(super) fn params(&self) -> Columnar<'_, 3> {
+        [&self.event, &self.index, &self.leaf]
+    }
+}
+
+/// The columns of [`INSERT_TILES`].
+#[derive(Default)]
+pub(super) struct TileColumns<'a> {
+    event: Vec<i64>,
+    level: Vec<i64>,
+    index: Vec<i64>,
+    root: Vec<&'a [u8]>,
+}
+
+impl TileColumns<'_> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.event.is_empty()
+    }
+
+    pub(super) fn params(&self) -> Columnar<'_, 4> {
+        [&self.event, &self.level, &self.index, &self.root]
+    }
+}
+
+impl Rows {
     pub(super) fn scan_columns(&self) -> ScanColumns<'_> {
         let mut columns = ScanColumns::default();
         for (record, previous) in &self.scans {
@@ -219,6 +260,7 @@ impl Appended {
             columns.use_no.push(i64::from(use_no));
             columns.first.push(record.first.as_ref());
             columns.previous.push(*previous);
+            columns.leaf.push(record.leaf.map(u64::cast_signed));
         }
         columns
     }
@@ -232,32 +274,66 @@ impl Appended {
             columns.first.push(row.history.first.as_ref());
             columns.last.push(row.history.last.as_ref());
             columns.last_seq.push(row.last_seq);
+            columns.last_leaf.push(row.last_leaf.map(u64::cast_signed));
         }
         columns
     }
 
-    pub(super) fn head_columns(&self) -> HeadColumns {
-        let mut heads: BTreeMap<EventNo, (i64, i64)> = BTreeMap::new();
+    /// Position and time of the newest scan of each event that has new ones.
+    fn newest(&self) -> BTreeMap<EventNo, (i64, i64)> {
+        let mut newest: BTreeMap<EventNo, (i64, i64)> = BTreeMap::new();
         for (record, _) in &self.scans {
-            let head = heads.entry(record.event).or_insert((record.seq, record.scan.at.0));
-            head.0 = head.0.max(record.seq);
-            head.1 = head.1.max(record.scan.at.0);
+            let known = newest.entry(record.event).or_insert((record.seq, record.scan.at.0));
+            known.0 = known.0.max(record.seq);
+            known.1 = known.1.max(record.scan.at.0);
         }
-        let mut columns = HeadColumns::default();
-        for (event, (position, newest_at)) in heads {
+        newest
+    }
+
+    pub(super) fn log_columns(&self) -> LogColumns<'_> {
+        let newest = self.newest();
+        let mut columns = LogColumns::default();
+        for (event, appended, _) in self.grown.logs() {
             columns.event.push(number(event));
-            columns.position.push(position);
-            columns.newest_at.push(newest_at);
+            columns.size.push(appended.size.cast_signed());
+            columns.root.push(&appended.root.0);
+            columns.position.push(newest.get(&event).map(|newest| newest.0));
+            columns.newest_at.push(newest.get(&event).map(|newest| newest.1));
         }
         columns
     }
 
-    /// Which events grew, and up to where: `event:position,…`, or nothing when that is too long,
-    /// which means *look at all*.
+    pub(super) fn leaf_columns(&self) -> LeafColumns<'_> {
+        let mut columns = LeafColumns::default();
+        for (event, appended, leaves) in self.grown.logs() {
+            for (index, leaf) in (appended.first..).zip(leaves) {
+                columns.event.push(number(event));
+                columns.index.push(index.cast_signed());
+                columns.leaf.push(leaf);
+            }
+        }
+        columns
+    }
+
+    pub(super) fn tile_columns(&self) -> TileColumns<'_> {
+        let mut columns = TileColumns::default();
+        for (event, appended, _) in self.grown.logs() {
+            for full in &appended.tiles {
+                columns.event.push(number(event));
+                columns.level.push(i64::from(full.id.level));
+                columns.index.push(full.id.index.cast_signed());
+                columns.root.push(&full.root.0);
+            }
+        }
+        columns
+    }
+
+    /// Which events have new scans, and up to where: `event:position,…`, or nothing when that is too
+    /// long, which means *look at all*.
     pub(super) fn notice(&self) -> String {
-        let heads = self.head_columns();
-        let grown = heads.event.iter().zip(&heads.position);
-        let text: Vec<_> = grown.map(|(event, position)| format!("{event}:{position}")).collect();
+        let newest = self.newest();
+        let text: Vec<_> =
+            newest.iter().map(|(event, (seq, _))| format!("{}:{seq}", event.0)).collect();
         let text = text.join(",");
         if text.len() > NOTICE_BYTES_MAX { String::new() } else { text }
     }

@@ -63,9 +63,9 @@ async fn write(tx: &Transaction<'_>, page: &Page) -> Done<()> {
 /// What follows from the rows: where each event's record ends, and that servers must look.
 async fn finish(tx: &Transaction<'_>) -> Done<Vec<Copied>> {
     tx.batch_execute(
-        "INSERT INTO head (event, position, newest_at)
-           SELECT number, COALESCE(MAX(scan.seq), 0), MAX(scan.at)
-           FROM event LEFT JOIN scan ON scan.event = event.number GROUP BY number;
+        "UPDATE log SET position = scans.position, newest_at = scans.newest_at
+           FROM (SELECT event, MAX(seq) AS position, MAX(at) AS newest_at FROM scan GROUP BY event)
+             AS scans WHERE scans.event = log.event;
          UPDATE book SET version = version + 1",
     )
     .await?;

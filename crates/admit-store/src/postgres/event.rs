@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 
 use admit_core::id::{EventNo, GateNo, TypeNo, UnixMs};
+use admit_core::log::leaf::Leaf;
 use admit_core::vault::Sealed;
 use async_trait::async_trait;
 use deadpool_postgres::{GenericClient, Transaction};
 
+use super::log::{self, Edges, Grown};
 use super::row::{Columns, collect, first};
 use super::{Done, PostgresStore, query};
 use crate::Result;
@@ -31,6 +33,7 @@ fn read_event(columns: &Columns<'_>) -> Result<Event> {
             show_name_at_gate: columns.flag("show_name_at_gate")?,
             phone: columns.text("phone")?,
             questions: columns.text("questions")?,
+            sandbox: columns.flag("sandbox")?,
         },
         created_at: columns.time("created_at")?,
         serial_key: columns.sealed("serial_key")?,
@@ -110,18 +113,30 @@ async fn create(
     tx: &Transaction<'_>,
     d: &EventDetails,
     serial_key: &Sealed,
+    log: (&Edges, &str),
     at: UnixMs,
-) -> Done<Changed<Event>> {
+) -> Done<(Changed<Event>, Grown)> {
     // The row of the book is held: nobody else draws a number meanwhile.
     let row = tx.query_one("SELECT COALESCE(MAX(number), 0) + 1 FROM event", &[]).await?;
     let number: i64 = row.try_get(0)?;
     let sql = format!(
-        "INSERT INTO event (number, {DETAILS}, created_at, serial_key)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) RETURNING *"
+        "INSERT INTO event (number, {DETAILS}, created_at, serial_key, sandbox)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+         RETURNING *"
     );
-    let rows = write_details(tx, &sql, number, d, &[&at.0, &serial_key.as_str()]).await?;
-    tx.execute("INSERT INTO head (event) VALUES ($1)", &[&number]).await?;
-    Ok(first(&rows, "event", read_event)?.map_or(Changed::NotFound, Changed::Done))
+    let sandbox = i64::from(d.sandbox);
+    let more: super::Params<'_> = &[&at.0, &serial_key.as_str(), &sandbox];
+    let rows = write_details(tx, &sql, number, d, more).await?;
+    let Some(event) = first(&rows, "event", read_event)? else {
+        return Ok((Changed::NotFound, Grown::default()));
+    };
+    let (edges, host) = log;
+    let origin = format!("{host}/log/{number}");
+    log::begin(tx, event.number, &origin).await?;
+    let held = log::hold(tx, edges, event.number).await?;
+    let leaf = Leaf::genesis(&origin, at);
+    let (_, grown) = log::write_leaf(tx, held, event.number, &leaf).await?;
+    Ok((Changed::Done(event), grown))
 }
 
 async fn change(tx: &Transaction<'_>, event: EventNo, d: &EventDetails) -> Done<Changed<Event>> {
@@ -260,15 +275,22 @@ impl Events for PostgresStore {
         &self,
         details: EventDetails,
         serial_key: Sealed,
+        log_host: String,
         at: UnixMs,
     ) -> Result<Changed<Event>> {
-        unless_taken(
-            self.transact_books(|tx| {
+        let created = self
+            .transact_books(|tx| {
                 let (details, serial_key) = (details.clone(), serial_key.clone());
-                Box::pin(async move { create(tx, &details, &serial_key, at).await })
+                let (edges, host) = (self.edges.clone(), log_host.clone());
+                Box::pin(
+                    async move { create(tx, &details, &serial_key, (&edges, &host), at).await },
+                )
             })
-            .await,
-        )
+            .await;
+        unless_taken(created.map(|(changed, grown)| {
+            self.edges.keep(&grown);
+            changed
+        }))
     }
 
     async fn change_event(&self, event: EventNo, details: EventDetails) -> Result<Changed<Event>> {

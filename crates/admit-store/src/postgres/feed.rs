@@ -171,9 +171,9 @@ impl Follower {
 
     async fn heads(&self) -> Done<HashMap<EventNo, i64>> {
         let client = self.pool.get().await.map_err(|e| StoreError::Unavailable(e.to_string()))?;
-        let rows = query(&client, "SELECT event, position FROM head", &[]).await?;
+        let rows = query(&client, "SELECT event, position FROM log", &[]).await?;
         let head = |columns: &Columns<'_>| Ok((columns.event()?, columns.int("position")?));
-        Ok(collect(&rows, "head", head)?.into_iter().collect())
+        Ok(collect(&rows, "log", head)?.into_iter().collect())
     }
 
     /// Looks at all events.

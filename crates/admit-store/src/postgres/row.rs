@@ -41,6 +41,11 @@ impl Columns<'_> {
         blob.map(|bytes| bytes.try_into().map_err(|_| self.corrupt(name))).transpose()
     }
 
+    /// Bytes of any length.
+    pub(super) fn blob(&self, name: &str) -> Result<Vec<u8>> {
+        self.read(name)
+    }
+
     /// A whole number of a smaller type.
     pub(super) fn small<T: TryFrom<i64>>(&self, name: &str) -> Result<T> {
         T::try_from(self.int(name)?).map_err(|_| self.corrupt(name))

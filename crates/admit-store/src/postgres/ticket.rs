@@ -1,23 +1,29 @@
 //! Issuing tickets and keeping persons in PostgreSQL.
 
 use admit_core::admission::{History, Standing};
-use admit_core::id::{EventNo, GateSet, TicketId, UnixMs};
+use admit_core::id::{EventNo, TicketId, UnixMs};
+use admit_core::log::leaf::{Fact, Kind, LogKey};
 use admit_core::ticket::{Grant, digest};
 use admit_core::vault::Sealed;
 use async_trait::async_trait;
 use deadpool_postgres::{GenericClient, Transaction};
 
-use super::admission::{lock_spend, read_history};
+use super::admission::{lock_spend, number, read_history};
+use super::append::{self, Rows};
 use super::event::lock_type;
+use super::log::{self, Edges, Grown};
 use super::row::{Columns, collect, first};
 use super::{Done, PostgresStore, query};
 use crate::event::TicketType;
-use crate::ticket::{Issued, NewTicket, Person, Ticket, TicketFilter, TicketPage, Tickets};
-use crate::{PAGE_ROWS_MAX, Result};
+use crate::log::Logged;
+use crate::ticket::{
+    Issued, NewTicket, Person, Terms, Ticket, TicketFilter, TicketPage, Tickets, fact,
+};
+use crate::{PAGE_ROWS_MAX, Result, StoreError};
 
 const SELECT: &str =
     "SELECT ticket.*, standing, uses, first_scan, first_device, first_gate, first_at,
-    last_scan, last_device, last_gate, last_at, person.id AS person_id, wrapped_key,
+    last_scan, last_device, last_gate, last_at, last_leaf, person.id AS person_id, wrapped_key,
     person.name AS name, email, phone, answers, email_index";
 const FROM: &str = "FROM ticket
   JOIN spend ON spend.event = ticket.event AND spend.digest = ticket.digest
@@ -53,6 +59,10 @@ fn read_ticket(columns: &Columns<'_>) -> Result<Ticket> {
         history: read_history(columns)?,
         person: read_person(columns)?,
         erased_at: columns.time_or_none("erased_at")?,
+        transferable: columns.flag("transferable")?,
+        link: columns.int_or_none("link")?.map(i64::cast_unsigned),
+        leaf: columns.int_or_none("leaf")?.map(i64::cast_unsigned),
+        last_leaf: columns.int_or_none("last_leaf")?.map(i64::cast_unsigned),
     })
 }
 
@@ -66,21 +76,34 @@ async fn ticket_by_id(
     Ok(first(&rows, "ticket", read_ticket)?)
 }
 
-/// The grant of a new ticket of this type.
-fn grant(kind: &TicketType, event: EventNo, ticket: TicketId) -> Grant {
+/// The grant of a new ticket.
+fn grant(new: &NewTicket, kind: &TicketType, ticket: TicketId) -> Grant {
+    let of_type = Terms {
+        max_uses: kind.details.max_uses,
+        valid_from: kind.details.valid_from,
+        valid_until: kind.details.valid_until,
+        gates: kind.details.gates,
+    };
+    let terms = new.terms.unwrap_or(of_type);
     // The token counts seconds in 32 bits: until the year 2106, and earlier bounds are no bound.
     let seconds = |at: Option<UnixMs>| {
         at.map_or(0, |at| u32::try_from(at.0.div_euclid(1000)).unwrap_or_default())
     };
     Grant {
-        event,
+        event: new.event,
         ticket,
         type_no: kind.number,
-        not_before_s: seconds(kind.details.valid_from),
-        expires_s: seconds(kind.details.valid_until),
-        max_uses: kind.details.max_uses,
-        gates: GateSet(kind.details.gates.0),
+        not_before_s: seconds(terms.valid_from),
+        expires_s: seconds(terms.valid_until),
+        max_uses: terms.max_uses,
+        gates: terms.gates,
     }
+}
+
+/// What came of a request for a ticket, before its proof is known.
+enum Tried {
+    New(Ticket, Grown),
+    Other(Issued),
 }
 
 /// What the same request was answered before.
@@ -99,38 +122,60 @@ async fn issued_before(tx: &Transaction<'_>, new: &NewTicket) -> Done<Option<Iss
     Ok(Some(ticket.map_or(Issued::NotFound, Issued::Repeated)))
 }
 
-async fn issue(tx: &Transaction<'_>, new: &NewTicket) -> Done<Issued> {
+async fn issue(tx: &Transaction<'_>, edges: &Edges, new: &NewTicket) -> Done<Tried> {
     // The type is held first: of two equal requests at once, the later sees the earlier's ticket.
     let kind = lock_type(tx, new.event, new.type_no).await?;
     if let Some(answer) = issued_before(tx, new).await? {
-        return Ok(answer);
+        return Ok(Tried::Other(answer));
     }
-    let Some(kind) = kind else { return Ok(Issued::NotFound) };
-    let event = i64::from(new.event.0);
+    let Some(kind) = kind else { return Ok(Tried::Other(Issued::NotFound)) };
     let sql = "SELECT registration_open FROM event WHERE number = $1";
-    let rows = query(tx, sql, &[&event]).await?;
+    let rows = query(tx, sql, &[&number(new.event)]).await?;
     let open = first(&rows, "event", |columns| columns.flag("registration_open"))?;
     match open {
-        None => return Ok(Issued::NotFound),
-        Some(false) if new.by_public => return Ok(Issued::Closed),
-        Some(_) if kind.issued >= kind.details.quota => return Ok(Issued::SoldOut),
+        None => return Ok(Tried::Other(Issued::NotFound)),
+        Some(false) if new.by_public => return Ok(Tried::Other(Issued::Closed)),
+        Some(_) if kind.issued >= kind.details.quota => return Ok(Tried::Other(Issued::SoldOut)),
         Some(_) => {}
     }
-    insert(tx, new, &kind).await.map(Issued::New)
+    let (ticket, grown) = insert(tx, edges, new, &kind).await?;
+    Ok(Tried::New(ticket, grown))
 }
 
-async fn insert(tx: &Transaction<'_>, new: &NewTicket, kind: &TicketType) -> Done<Ticket> {
-    let event = i64::from(new.event.0);
+async fn insert(
+    tx: &Transaction<'_>,
+    edges: &Edges,
+    new: &NewTicket,
+    kind: &TicketType,
+) -> Done<(Ticket, Grown)> {
+    let event = number(new.event);
     let sql = "UPDATE ticket_type SET issued = issued + 1 WHERE event = $1 AND number = $2";
     query(tx, sql, &[&event, &i64::from(new.type_no.0)]).await?;
     let sql = "UPDATE event SET next_serial = next_serial + 1 WHERE number = $1
         RETURNING next_serial - 1 AS serial";
     let rows = query(tx, sql, &[&event]).await?;
     let serial = first(&rows, "event", |columns| columns.small("serial"))?.unwrap_or_default();
-    let id = TicketId::new(&new.serial_key, serial, new.random);
-    let grant = grant(kind, new.event, id);
-    insert_ticket(tx, new, &grant, serial).await?;
-    Ok(Ticket {
+    let grant = grant(new, kind, TicketId::new(&new.serial_key, serial, new.random));
+    let leaf = fact(Kind::Issue, &grant, new.at).leaf(&new.log_key);
+    let mut held = log::hold(tx, edges, new.event).await?;
+    let index = held.add(new.event, leaf.to_bytes())?;
+    let rows = Rows { grown: held.grow(), ..Rows::default() };
+    let (id, digest) = (grant.ticket.0.cast_signed(), grant.digest().0);
+    // Nothing of this reads what the rest writes: all of it travels together.
+    let (log, ticket, spend, person, request) = tokio::join!(
+        biased;
+        append::write(tx, &rows),
+        insert_ticket(tx, new, &grant, (serial, index)),
+        insert_spend(tx, event, &digest, index),
+        insert_person(tx, event, id, new.person.as_ref()),
+        insert_request(tx, new, id),
+    );
+    log?;
+    ticket?;
+    spend?;
+    person?;
+    request?;
+    let ticket = Ticket {
         grant,
         key_no: new.key_no,
         format: new.format.clone(),
@@ -138,25 +183,28 @@ async fn insert(tx: &Transaction<'_>, new: &NewTicket, kind: &TicketType) -> Don
         history: History::FRESH,
         person: new.person.clone(),
         erased_at: None,
-    })
+        transferable: new.transferable,
+        link: Some(new.link),
+        leaf: Some(index),
+        last_leaf: Some(index),
+    };
+    Ok((ticket, rows.grown))
 }
 
 async fn insert_ticket(
     tx: &Transaction<'_>,
     new: &NewTicket,
     grant: &Grant,
-    serial: u32,
+    (serial, leaf): (u32, u64),
 ) -> Done<()> {
-    let event = i64::from(new.event.0);
-    let (id, digest) = (grant.ticket.0.cast_signed(), grant.digest().0);
     query(
         tx,
         "INSERT INTO ticket (event, id, serial, type_no, not_before_s, expires_s, max_uses, gates,
-           key_no, format, issued_at, person, digest)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+           key_no, format, issued_at, person, digest, transferable, link, leaf)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         &[
-            &event,
-            &id,
+            &number(new.event),
+            &grant.ticket.0.cast_signed(),
             &i64::from(serial),
             &i64::from(grant.type_no.0),
             &i64::from(grant.not_before_s),
@@ -167,31 +215,38 @@ async fn insert_ticket(
             &new.format,
             &new.at.0,
             &new.person.as_ref().map(|person| person.id.as_slice()),
-            &digest.as_slice(),
+            &grant.digest().0.as_slice(),
+            &i64::from(new.transferable),
+            &new.link.cast_signed(),
+            &leaf.cast_signed(),
         ],
     )
     .await?;
-    query(
-        tx,
-        "INSERT INTO spend (event, digest, standing, uses) VALUES ($1, $2, $3, 0)",
-        &[&event, &digest.as_slice(), &Standing::Issued.code()],
-    )
-    .await?;
-    if let Some(person) = &new.person {
-        insert_person(tx, event, id, person).await?;
-    }
-    if let Some(request) = &new.idempotency {
-        query(
-            tx,
-            "INSERT INTO request VALUES ($1, $2, $3, $4)",
-            &[&event, &request.key.as_slice(), &request.fingerprint.as_slice(), &id],
-        )
-        .await?;
-    }
     Ok(())
 }
 
-async fn insert_person(tx: &Transaction<'_>, event: i64, ticket: i64, person: &Person) -> Done<()> {
+async fn insert_spend(tx: &Transaction<'_>, event: i64, digest: &[u8], leaf: u64) -> Done<()> {
+    let sql = "INSERT INTO spend (event, digest, standing, uses, last_leaf)
+         VALUES ($1, $2, $3, 0, $4)";
+    query(tx, sql, &[&event, &digest, &Standing::Issued.code(), &leaf.cast_signed()]).await?;
+    Ok(())
+}
+
+async fn insert_request(tx: &Transaction<'_>, new: &NewTicket, ticket: i64) -> Done<()> {
+    let Some(request) = &new.idempotency else { return Ok(()) };
+    let (key, fingerprint) = (request.key.as_slice(), request.fingerprint.as_slice());
+    let sql = "INSERT INTO request VALUES ($1, $2, $3, $4)";
+    query(tx, sql, &[&number(new.event), &key, &fingerprint, &ticket]).await?;
+    Ok(())
+}
+
+async fn insert_person(
+    tx: &Transaction<'_>,
+    event: i64,
+    ticket: i64,
+    person: Option<&Person>,
+) -> Done<()> {
+    let Some(person) = person else { return Ok(()) };
     query(
         tx,
         "INSERT INTO person (id, wrapped_key, name, email, phone, answers, email_index, event,
@@ -250,19 +305,32 @@ async fn page(
     Ok(TicketPage { tickets, next, total })
 }
 
+/// Changes a ticket's standing and writes a leaf, if it changes at all.
 async fn set_standing(
     tx: &Transaction<'_>,
-    event: EventNo,
-    ticket: TicketId,
+    edges: &Edges,
+    (event, id): (EventNo, TicketId),
     standing: Standing,
-) -> Done<Option<Ticket>> {
-    let name = digest(event, ticket);
-    if lock_spend(tx, event, name).await?.is_none() {
-        return Ok(None);
+    at: UnixMs,
+    key: LogKey,
+) -> Done<(Option<Ticket>, Option<(u64, Grown)>)> {
+    let name = digest(event, id);
+    let Some((history, _)) = lock_spend(tx, event, name).await? else { return Ok((None, None)) };
+    let Some(ticket) = ticket_by_id(tx, event, id).await? else { return Ok((None, None)) };
+    if history.standing == standing {
+        return Ok((Some(ticket), None));
     }
-    let sql = "UPDATE spend SET standing = $3 WHERE event = $1 AND digest = $2";
-    query(tx, sql, &[&i64::from(event.0), &name.0.as_slice(), &standing.code()]).await?;
-    ticket_by_id(tx, event, ticket).await
+    let kind = if standing == Standing::Issued { Kind::Reinstate } else { Kind::Revoke };
+    let leaf = Fact { refers: ticket.leaf, ..fact(kind, &ticket.grant, at) }.leaf(&key);
+    let held = log::hold(tx, edges, event).await?;
+    let (index, grown) = log::write_leaf(tx, held, event, &leaf).await?;
+    query(
+        tx,
+        "UPDATE spend SET standing = $3, last_leaf = $4 WHERE event = $1 AND digest = $2",
+        &[&number(event), &name.0.as_slice(), &standing.code(), &index.cast_signed()],
+    )
+    .await?;
+    Ok((ticket_by_id(tx, event, id).await?, Some((index, grown))))
 }
 
 async fn erase_person(
@@ -288,17 +356,31 @@ async fn erase_person(
 #[async_trait]
 impl Tickets for PostgresStore {
     async fn issue(&self, ticket: NewTicket) -> Result<Issued> {
+        let event = ticket.event;
         let attempt = || {
             self.transact(|tx| {
-                let ticket = ticket.clone();
-                Box::pin(async move { issue(tx, &ticket).await })
+                let (edges, ticket) = (self.edges.clone(), ticket.clone());
+                Box::pin(async move { issue(tx, &edges, &ticket).await })
             })
         };
-        match attempt().await {
+        let tried = match attempt().await {
             // The same request for another type came in between: the second look finds it.
-            Err(fault) if fault.is_taken() => Ok(attempt().await?),
-            end => Ok(end?),
-        }
+            Err(fault) if fault.is_taken() => attempt().await?,
+            end => end?,
+        };
+        let (ticket, grown) = match tried {
+            Tried::New(ticket, grown) => (ticket, grown),
+            Tried::Other(issued) => return Ok(issued),
+        };
+        self.edges.keep(&grown);
+        let logged = ticket.leaf.and_then(|leaf| grown.of(event, leaf));
+        let logged = logged.ok_or_else(|| StoreError::corrupt("log", "an issue without a leaf"))?;
+        Ok(Issued::New(ticket, logged))
+    }
+
+    async fn ticket_by_link(&self, link: u64) -> Result<Option<Ticket>> {
+        let sql = format!("{SELECT} {FROM} WHERE ticket.link = $1");
+        first(&self.query(&sql, &[&link.cast_signed()]).await?, "ticket", read_ticket)
     }
 
     async fn ticket(&self, event: EventNo, ticket: TicketId) -> Result<Option<Ticket>> {
@@ -314,8 +396,22 @@ impl Tickets for PostgresStore {
         event: EventNo,
         ticket: TicketId,
         standing: Standing,
-    ) -> Result<Option<Ticket>> {
-        Ok(self.transact(|tx| Box::pin(set_standing(tx, event, ticket, standing))).await?)
+        at: UnixMs,
+        key: LogKey,
+    ) -> Result<Option<(Ticket, Option<Logged>)>> {
+        let (ticket, logged) = self
+            .transact(|tx| {
+                let edges = self.edges.clone();
+                Box::pin(async move {
+                    set_standing(tx, &edges, (event, ticket), standing, at, key).await
+                })
+            })
+            .await?;
+        let logged = logged.and_then(|(index, grown)| {
+            self.edges.keep(&grown);
+            grown.of(event, index)
+        });
+        Ok(ticket.map(|ticket| (ticket, logged)))
     }
 
     async fn erase_person(

@@ -7,15 +7,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use admit_core::admission::Scan;
-use admit_core::ticket::Verified;
 use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::{Client, Statement};
 
 use super::admission::{Asked, Batch, Keys, LOCK_SPENDS, RULES, SCANS_BY_NAME};
-use super::append::{INSERT_SCANS, LOCK_HEADS, NOTIFY, WRITE_HEADS, WRITE_SPENDS};
+use super::append::{
+    INSERT_LEAVES, INSERT_SCANS, INSERT_TILES, NOTIFY, Rows, WRITE_LOGS, WRITE_SPENDS,
+};
 use super::connect::Target;
 use super::feed::Feed;
+use super::log::{Edges, Grown, Held, LOCK_LOGS, MISSING_LEAVES};
 use super::{ATTEMPTS_MAX, Done, Fault};
 use crate::admission::{Recorded, ScanRecord};
 use crate::{Result, StoreError, WRITE_QUEUE_MAX};
@@ -53,14 +54,15 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(target: Target, feed: Feed) -> Result<Self> {
+    pub(super) fn start(target: Target, feed: Feed, edges: Edges) -> Result<Self> {
         let (queue, jobs) = mpsc::channel(WRITE_QUEUE_MAX);
         let batch_max = Arc::new(AtomicUsize::new(BATCH_JOBS_MAX));
         let limit = Arc::clone(&batch_max);
         let fault = |error: std::io::Error| StoreError::Unavailable(error.to_string());
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fault)?;
-        let worker = Worker { target, jobs, feed, limit, pace: Pace::default(), lost: None };
+        let pace = Pace::default();
+        let worker = Worker { target, jobs, feed, edges, limit, pace, lost: None };
         thread::Builder::new()
             .name("admit-batcher".to_owned())
             .spawn(move || runtime.block_on(worker.run()))
@@ -72,9 +74,9 @@ impl Writer {
         self.batch_max.store(jobs.clamp(1, BATCH_JOBS_MAX), Ordering::Relaxed);
     }
 
-    pub(super) async fn admit(&self, ticket: Verified, scan: Scan) -> Result<Recorded> {
+    pub(super) async fn admit(&self, asked: Asked) -> Result<Recorded> {
         let (reply, answer) = oneshot::channel();
-        self.send(Waiting::Scan(Job { asked: (ticket, scan), reply }))?;
+        self.send(Waiting::Scan(Job { asked, reply }))?;
         answer.await.map_err(|_| gone())?
     }
 
@@ -124,10 +126,13 @@ struct Session {
     lock_spends: Statement,
     scans_by_name: Statement,
     rules: Statement,
-    lock_heads: Statement,
+    lock_logs: Statement,
+    missing_leaves: Statement,
+    insert_leaves: Statement,
+    insert_tiles: Statement,
     insert_scans: Statement,
     write_spends: Statement,
-    write_heads: Statement,
+    write_logs: Statement,
     notify: Statement,
 }
 
@@ -139,10 +144,13 @@ impl Session {
             lock_spends: client.prepare(LOCK_SPENDS).await?,
             scans_by_name: client.prepare(SCANS_BY_NAME).await?,
             rules: client.prepare(RULES).await?,
-            lock_heads: client.prepare(LOCK_HEADS).await?,
+            lock_logs: client.prepare(LOCK_LOGS).await?,
+            missing_leaves: client.prepare(MISSING_LEAVES).await?,
+            insert_leaves: client.prepare(INSERT_LEAVES).await?,
+            insert_tiles: client.prepare(INSERT_TILES).await?,
             insert_scans: client.prepare(INSERT_SCANS).await?,
             write_spends: client.prepare(WRITE_SPENDS).await?,
-            write_heads: client.prepare(WRITE_HEADS).await?,
+            write_logs: client.prepare(WRITE_LOGS).await?,
             notify: client.prepare(NOTIFY).await?,
             client,
         })
@@ -150,7 +158,36 @@ impl Session {
 
     /// One transaction for all of `jobs`. Each bracket of the design is one `join!`: its statements
     /// travel together, and the database works through them in order.
-    async fn transact(&self, jobs: &[Job]) -> Done<(Vec<Result<Recorded>>, Vec<ScanRecord>)> {
+    async fn transact(&self, jobs: &[Job], edges: &Edges) -> Done<Written> {
+        let client = &self.client;
+        let mut batch = self.read(jobs).await?;
+        for job in jobs {
+            batch.decide(&job.asked);
+        }
+        let growing = batch.events();
+        if growing.is_empty() {
+            client.batch_execute("COMMIT").await?;
+            let answers = batch.answers(&Grown::default());
+            return Ok(Written { answers, scans: Vec::new() });
+        }
+        let sizes = edges.sizes(&growing);
+        let (growing, mine): (super::Params<'_>, super::Params<'_>) =
+            (&[&growing], &[&growing, &sizes]);
+        let (logs, missing) = tokio::join!(
+            biased;
+            client.query(&self.lock_logs, growing),
+            client.query(&self.missing_leaves, mine),
+        );
+        let held = Held::read(client, edges, &logs?, &missing?).await?;
+        let rows = batch.place(held)?;
+        self.write(&rows).await?;
+        edges.keep(&rows.grown);
+        let answers = batch.answers(&rows.grown);
+        let scans = rows.scans.into_iter().map(|(record, _)| record).collect();
+        Ok(Written { answers, scans })
+    }
+
+    async fn read(&self, jobs: &[Job]) -> Done<Batch> {
         let client = &self.client;
         let keys = Keys::of(jobs.iter().map(|job| &job.asked));
         let (events, digests) = keys.spends();
@@ -166,45 +203,56 @@ impl Session {
             client.query(&self.rules, rules),
         );
         begun?;
-        let mut batch = Batch::read(&spends?, &scans?, &rules?)?;
-        for job in jobs {
-            batch.decide(&job.asked);
-        }
-        let growing = batch.events();
-        if growing.is_empty() {
-            client.batch_execute("COMMIT").await?;
-            return Ok((batch.answers(), Vec::new()));
-        }
-        let heads = client.query(&self.lock_heads, &[&growing]).await?;
-        let appended = batch.place(&heads)?;
-        let (scans, spends, heads) =
-            (appended.scan_columns(), appended.spend_columns(), appended.head_columns());
-        let (scans, spends, heads) = (scans.params(), spends.params(), heads.params());
-        let notice = appended.notice();
+        Ok(Batch::read(&spends?, &scans?, &rules?)?)
+    }
+
+    async fn write(&self, rows: &Rows) -> Done<()> {
+        let client = &self.client;
+        let (scans, spends, logs) = (rows.scan_columns(), rows.spend_columns(), rows.log_columns());
+        let (leaves, tiles, notice) = (rows.leaf_columns(), rows.tile_columns(), rows.notice());
+        let (scans, spends, logs) = (scans.params(), spends.params(), logs.params());
+        let leaves = leaves.params();
+        let with_tiles = async {
+            match tiles.is_empty() {
+                true => Ok(0),
+                false => client.execute(&self.insert_tiles, &tiles.params()).await,
+            }
+        };
         let notice: super::Params<'_> = &[&notice];
-        let (scans, spends, heads, told, committed) = tokio::join!(
+        let ends = tokio::join!(
             biased;
             client.execute(&self.insert_scans, &scans),
             client.execute(&self.write_spends, &spends),
-            client.execute(&self.write_heads, &heads),
+            client.execute(&self.insert_leaves, &leaves),
+            with_tiles,
+            client.execute(&self.write_logs, &logs),
             client.execute(&self.notify, notice),
             client.batch_execute("COMMIT"),
         );
         // After a statement that failed, COMMIT is a rollback and says nothing: look at each.
-        scans?;
-        spends?;
-        heads?;
-        told?;
-        committed?;
-        let records = appended.scans.into_iter().map(|(record, _)| record).collect();
-        Ok((batch.answers(), records))
+        ends.0?;
+        ends.1?;
+        ends.2?;
+        ends.3?;
+        ends.4?;
+        ends.5?;
+        Ok(ends.6?)
     }
+}
+
+/// What came of a batch.
+struct Written {
+    /// In the order of the questions.
+    answers: Vec<Result<Recorded>>,
+    /// New on the books.
+    scans: Vec<ScanRecord>,
 }
 
 struct Worker {
     target: Target,
     jobs: mpsc::Receiver<Waiting>,
     feed: Feed,
+    edges: Edges,
     limit: Arc<AtomicUsize>,
     pace: Pace,
     /// When the database was last looked for in vain, and what was said.
@@ -286,9 +334,9 @@ impl Worker {
         let begun = Instant::now();
         let count = jobs.len();
         match self.write(session, &jobs).await {
-            Ok((answers, records)) => {
+            Ok(Written { answers, scans }) => {
                 self.pace.learn(count, begun.elapsed());
-                self.feed.own(records);
+                self.feed.own(scans);
                 for (job, answer) in jobs.into_iter().zip(answers) {
                     let _ = job.reply.send(answer);
                 }
@@ -309,18 +357,16 @@ impl Worker {
     }
 
     /// Writes a batch, again when other transactions got in its way.
-    async fn write(
-        &mut self,
-        session: &mut Option<Session>,
-        jobs: &[Job],
-    ) -> Result<(Vec<Result<Recorded>>, Vec<ScanRecord>)> {
+    async fn write(&mut self, session: &mut Option<Session>, jobs: &[Job]) -> Result<Written> {
         let mut attempt = 1;
         loop {
             let open = match session.take().filter(|session| !session.client.is_closed()) {
                 Some(open) => open,
                 None => self.reconnect().await?,
             };
-            let Ok(end) = tokio::time::timeout(BATCH_WITHIN, open.transact(jobs)).await else {
+            let Ok(end) =
+                tokio::time::timeout(BATCH_WITHIN, open.transact(jobs, &self.edges)).await
+            else {
                 // The session is dropped: what became of the batch, the same scan ids will tell.
                 return Err(StoreError::Unavailable("the database does not answer".to_owned()));
             };

@@ -27,16 +27,38 @@ CREATE TABLE event (
   questions TEXT NOT NULL,
   created_at BIGINT NOT NULL,
   serial_key TEXT NOT NULL,
-  next_serial BIGINT NOT NULL DEFAULT 0
+  next_serial BIGINT NOT NULL DEFAULT 0,
+  sandbox BIGINT NOT NULL DEFAULT 0
 );
 
--- Where an event's record of scans ends. Taken last in every transaction that adds to it and held
--- until the commit, so that positions have no gaps and their order is the order of the commits.
-CREATE TABLE head (
-  event BIGINT PRIMARY KEY,
+-- Where an event's audit log and its record of scans end. Locked last in every transaction that adds
+-- to them and held until the commit, so that neither has gaps and their order is the order of the
+-- commits.
+CREATE TABLE log (
+  event BIGINT PRIMARY KEY REFERENCES event (number),
+  origin TEXT NOT NULL,
+  size BIGINT NOT NULL,
+  root BYTEA NOT NULL,
   position BIGINT NOT NULL DEFAULT 0,
   newest_at BIGINT
 ) WITH (fillfactor = 10);
+
+CREATE TABLE log_entry (
+  event BIGINT NOT NULL,
+  idx BIGINT NOT NULL,
+  leaf BYTEA NOT NULL,
+  PRIMARY KEY (event, idx)
+);
+
+-- Roots of full tiles. The hashes of a tile of level 0 are those of its leaves; those of a tile of
+-- level n are the roots of level n - 1: neither is kept a second time.
+CREATE TABLE log_tile (
+  event BIGINT NOT NULL,
+  level BIGINT NOT NULL,
+  idx BIGINT NOT NULL,
+  root BYTEA NOT NULL,
+  PRIMARY KEY (event, level, idx)
+);
 
 CREATE TABLE ticket_type (
   event BIGINT NOT NULL REFERENCES event (number),
@@ -71,6 +93,8 @@ CREATE TABLE signing_key (
   public_key BYTEA,
   created_at BIGINT NOT NULL,
   not_after BIGINT,
+  -- From when on it signs nothing.
+  retired_at BIGINT,
   PRIMARY KEY (event, number)
 );
 
@@ -105,9 +129,14 @@ CREATE TABLE ticket (
   person BYTEA,
   erased_at BIGINT,
   digest BYTEA NOT NULL,
+  leaf BIGINT,
+  transferable BIGINT NOT NULL DEFAULT 0,
+  -- The short name in printed links.
+  link BIGINT,
   PRIMARY KEY (event, id),
   UNIQUE (event, serial)
 );
+CREATE UNIQUE INDEX ticket_by_link ON ticket (link) WHERE link IS NOT NULL;
 
 CREATE TABLE request (
   event BIGINT NOT NULL,
@@ -128,6 +157,7 @@ CREATE TABLE spend (
   first_scan BYTEA, first_device BIGINT, first_gate BIGINT, first_at BIGINT,
   last_scan BYTEA, last_device BIGINT, last_gate BIGINT, last_at BIGINT,
   last_seq BIGINT,
+  last_leaf BIGINT,
   PRIMARY KEY (event, digest)
 ) WITH (fillfactor = 60);
 
@@ -148,6 +178,7 @@ CREATE TABLE scan (
   use_no BIGINT NOT NULL,
   first_scan BYTEA, first_device BIGINT, first_gate BIGINT, first_at BIGINT,
   previous BIGINT,
+  leaf BIGINT,
   PRIMARY KEY (event, seq)
 );
 -- A scan's name counts once for the scan and once for its undo: the promise of exactly-once, held by
@@ -171,7 +202,8 @@ CREATE TABLE api_key (
   name TEXT PRIMARY KEY,
   secret BYTEA NOT NULL UNIQUE,
   role TEXT NOT NULL,
-  created_at BIGINT NOT NULL
+  created_at BIGINT NOT NULL,
+  sandbox BIGINT NOT NULL DEFAULT 0
 );
 
 CREATE TABLE device (
@@ -182,7 +214,9 @@ CREATE TABLE device (
   gate BIGINT,
   secret BYTEA NOT NULL UNIQUE,
   paired_at BIGINT NOT NULL,
-  revoked_at BIGINT
+  revoked_at BIGINT,
+  -- What it signs its lists of spent tickets with (Ed25519).
+  public_key BYTEA
 );
 
 CREATE TABLE pairing (
