@@ -17,6 +17,8 @@ pub const TABLES: &[&str] = &[
     "request",
     "spend",
     "scan",
+    "spent",
+    "conflict",
     "staff",
     "session",
     "api_key",

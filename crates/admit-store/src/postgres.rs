@@ -16,6 +16,7 @@ mod key;
 mod log;
 mod migration;
 mod row;
+mod spent;
 mod ticket;
 mod writer;
 

@@ -21,7 +21,7 @@ use super::append::{self, Rows, SpendRow};
 use super::log::{self, Edges, Grown, Held};
 use super::row::{Columns, collect, first};
 use super::{Done, PostgresStore, query};
-use crate::admission::{Admissions, Recorded, ScanRecord, Undone};
+use crate::admission::{Admissions, Preview, Recorded, ScanRecord, Undone};
 use crate::{PAGE_ROWS_MAX, Result, StoreError};
 
 pub(super) const ADMIT: i64 = 0;
@@ -122,7 +122,7 @@ struct Plan {
 
 /// The answer to a scan, before positions are known.
 enum Planned {
-    Answered(Recorded),
+    Answered(Box<Recorded>),
     New(usize),
     Repeats(usize),
 }
@@ -176,14 +176,16 @@ impl Batch {
         let name = (event, scan.device, scan.id);
         let answer = match self.made.get(&name) {
             // A late copy of a scan that was undone must not open the gate again.
-            Some(_) if self.undone.contains(&name) => Planned::Answered(Recorded::IdReused),
+            Some(_) if self.undone.contains(&name) => {
+                Planned::Answered(Box::new(Recorded::IdReused))
+            }
             Some(Made::Stored(record)) if record.ticket == ticket.grant().ticket => {
-                Planned::Answered(Recorded::Repeated((**record).clone()))
+                Planned::Answered(Box::new(Recorded::Repeated((**record).clone())))
             }
             Some(Made::Planned(at)) if self.is_of(*at, ticket.grant().ticket) => {
                 Planned::Repeats(*at)
             }
-            Some(_) => Planned::Answered(Recorded::IdReused),
+            Some(_) => Planned::Answered(Box::new(Recorded::IdReused)),
             None => {
                 let at = self.plan(ticket, scan, key);
                 self.made.insert(name, Made::Planned(at));
@@ -197,12 +199,27 @@ impl Batch {
         self.plans.get(at).is_some_and(|plan| plan.record.ticket == ticket)
     }
 
+    fn rules(&self, event: EventNo, gate: GateNo) -> Rules {
+        Rules {
+            gate_open: self.gates.get(&(event, gate)).copied().unwrap_or(false),
+            closes_at: self.ends.get(&event).map(|end| end.plus(EVENT_GRACE_MS)),
+        }
+    }
+
+    /// Decides as [`Self::decide`] would, and leaves it at that.
+    fn preview(&self, ticket: &Verified, scan: &Scan, last_leaf: Option<u64>) -> Preview {
+        let event = ticket.grant().event;
+        let mut rules = self.rules(event, scan.gate);
+        // Where no gate is named, none is closed.
+        rules.gate_open |= scan.gate == GateNo(0);
+        let history = self.spends.get(&(event, ticket.digest())).map(|spend| spend.history);
+        let verdict = decide(ticket, scan, history.as_ref(), &rules).verdict;
+        Preview { verdict, history, last_leaf }
+    }
+
     fn plan(&mut self, ticket: &Verified, scan: &Scan, key: &LogKey) -> usize {
         let event = ticket.grant().event;
-        let rules = Rules {
-            gate_open: self.gates.get(&(event, scan.gate)).copied().unwrap_or(false),
-            closes_at: self.ends.get(&event).map(|end| end.plus(EVENT_GRACE_MS)),
-        };
+        let rules = self.rules(event, scan.gate);
         let spend = self.spends.get_mut(&(event, ticket.digest()));
         let history = spend.as_ref().map(|spend| spend.history);
         let decision = decide(ticket, scan, history.as_ref(), &rules);
@@ -284,7 +301,7 @@ impl Batch {
             Ok(Recorded::New(record, logged))
         };
         let answer = |planned: &Planned| match planned {
-            Planned::Answered(recorded) => Ok(recorded.clone()),
+            Planned::Answered(recorded) => Ok((**recorded).clone()),
             Planned::New(at) => record(*at).and_then(new),
             Planned::Repeats(at) => record(*at).map(Recorded::Repeated),
         };
@@ -481,6 +498,18 @@ impl Admissions for PostgresStore {
             }
             other => other,
         })
+    }
+
+    async fn preview(&self, ticket: Verified, scan: Scan) -> Result<Preview> {
+        let client = self.client().await?;
+        let event = number(ticket.grant().event);
+        let digest = ticket.digest().0;
+        let sql = "SELECT * FROM spend WHERE event = $1 AND digest = $2";
+        let spends = query(&client, sql, &[&event, &digest.as_slice()]).await?;
+        let rules = query(&client, RULES, &[&[event].as_slice()]).await?;
+        let last_leaf = first(&spends, "spend", |columns| columns.int_or_none("last_leaf"))?;
+        let last_leaf = last_leaf.flatten().map(i64::cast_unsigned);
+        Ok(Batch::read(&spends, &[], &rules)?.preview(&ticket, &scan, last_leaf))
     }
 
     async fn scans_after(&self, event: EventNo, seq: i64, limit: u32) -> Result<Vec<ScanRecord>> {

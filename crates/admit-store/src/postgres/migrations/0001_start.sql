@@ -136,6 +136,7 @@ CREATE TABLE ticket (
   PRIMARY KEY (event, id),
   UNIQUE (event, serial)
 );
+CREATE UNIQUE INDEX ticket_by_digest ON ticket (event, digest);
 CREATE UNIQUE INDEX ticket_by_link ON ticket (link) WHERE link IS NOT NULL;
 
 CREATE TABLE request (
@@ -184,6 +185,28 @@ CREATE TABLE scan (
 -- A scan's name counts once for the scan and once for its undo: the promise of exactly-once, held by
 -- the schema as well.
 CREATE UNIQUE INDEX scan_by_name ON scan (event, device, scan_id, (kind = 2));
+
+-- Entries that gates made by themselves, under the names that the gates gave them.
+CREATE TABLE spent (
+  event BIGINT NOT NULL,
+  device BIGINT NOT NULL,
+  sequence BIGINT NOT NULL,
+  digest BYTEA NOT NULL,
+  gate BIGINT NOT NULL,
+  at BIGINT NOT NULL,
+  PRIMARY KEY (event, device, sequence)
+);
+
+-- Entries with a ticket that had no use left; never removed.
+CREATE TABLE conflict (
+  event BIGINT NOT NULL,
+  leaf BIGINT NOT NULL,
+  digest BYTEA NOT NULL,
+  ticket BIGINT NOT NULL,
+  known_scan BYTEA, known_device BIGINT, known_gate BIGINT, known_at BIGINT,
+  brought_scan BYTEA, brought_device BIGINT, brought_gate BIGINT, brought_at BIGINT,
+  PRIMARY KEY (event, leaf)
+);
 
 CREATE TABLE staff (
   name TEXT PRIMARY KEY,
