@@ -9,8 +9,13 @@
 
 #[path = "common/client.rs"]
 mod client;
+#[expect(dead_code, reason = "these tests need a cluster that is left alone")]
+#[path = "../../admit-store/tests/common/postgres.rs"]
+mod postgres;
 #[path = "common/site.rs"]
 mod site;
+#[path = "common/sites.rs"]
+mod sites;
 
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -19,6 +24,7 @@ use std::thread;
 
 use client::{Answer, Client, new_scan_id};
 use site::{Issued, Site};
+use sites::on_each_store;
 
 const KILLS: usize = 20;
 const CLIENTS: usize = 8;
@@ -105,7 +111,10 @@ fn kill_and_restart(site: &Site, address: &Address, told: &Receiver<Told>) -> Ve
 
 #[test]
 fn nothing_that_was_answered_is_lost_or_given_twice() {
-    let site = Site::new();
+    on_each_store(kill_again_and_again);
+}
+
+fn kill_again_and_again(site: &Site) {
     let kind = site.add_type(u32::try_from(TICKETS).unwrap());
     let tickets = site.issue(&kind, TICKETS);
     let token = {
@@ -123,7 +132,7 @@ fn nothing_that_was_answered_is_lost_or_given_twice() {
             scope.spawn(move || gate(address, token, mine, &tell));
         }
         drop(tell);
-        let mut heard = kill_and_restart(&site, &address, &told);
+        let mut heard = kill_and_restart(site, &address, &told);
         let server = site.start(&[], &[]);
         address.set(Some(Started { number: KILLS + 1, port: server.port }));
         heard.extend(told.iter().take(CLIENTS));
@@ -132,8 +141,8 @@ fn nothing_that_was_answered_is_lost_or_given_twice() {
         heard.extend(told.iter());
         heard
     });
-    compare_with_books(&site, &told);
-    ask_again(&site, &token, &told);
+    compare_with_books(site, &told);
+    ask_again(site, &token, &told);
 }
 
 fn compare_with_books(site: &Site, told: &[Told]) {

@@ -8,8 +8,13 @@
 
 #[path = "common/client.rs"]
 mod client;
+#[expect(dead_code, reason = "these tests need a cluster that is left alone")]
+#[path = "../../admit-store/tests/common/postgres.rs"]
+mod postgres;
 #[path = "common/site.rs"]
 mod site;
+#[path = "common/sites.rs"]
+mod sites;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Barrier;
@@ -18,6 +23,7 @@ use std::thread;
 use client::{Answer, Client, new_scan_id};
 use serde_json::json;
 use site::{Issued, Site};
+use sites::on_each_store;
 
 const CLIENTS: usize = 64;
 const TICKETS: usize = 500;
@@ -36,7 +42,10 @@ fn present_all(port: u16, token: &str, tickets: &[Issued], start: &Barrier) -> V
 
 #[test]
 fn every_ticket_is_admitted_once_however_many_present_it() {
-    let site = Site::new();
+    on_each_store(admitted_once);
+}
+
+fn admitted_once(site: &Site) {
     let tickets = site.issue("1", TICKETS);
     let server = site.start(&[], &[]);
     let tokens: Vec<_> = (0..DEVICES).map(|_| site.pair(server.port)).collect();
@@ -78,7 +87,10 @@ fn every_ticket_is_admitted_once_however_many_present_it() {
 
 #[test]
 fn the_last_places_go_to_exactly_as_many_people() {
-    let site = Site::new();
+    on_each_store(last_places);
+}
+
+fn last_places(site: &Site) {
     let kind: u8 = site.add_type(u32::try_from(PLACES).unwrap()).parse().unwrap();
     let server = site.start(&[], &[]);
     let port = server.port;
@@ -114,7 +126,10 @@ fn the_last_places_go_to_exactly_as_many_people() {
 
 #[test]
 fn a_refusal_is_never_told_as_success() {
-    let site = Site::new();
+    on_each_store(refusals);
+}
+
+fn refusals(site: &Site) {
     let tickets = site.issue("1", 3);
     site.admit(&["ticket", "revoke", "--event", "sample", &tickets[1].number]);
     let server = site.start(&[], &[]);

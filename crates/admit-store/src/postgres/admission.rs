@@ -422,8 +422,8 @@ async fn scans_by_name(
 }
 
 /// An undo that wrote nothing.
-fn nothing(undone: Undone) -> Done<(Undone, Grown)> {
-    Ok((undone, Grown::default()))
+fn nothing(undone: Undone) -> (Undone, Grown) {
+    (undone, Grown::default())
 }
 
 async fn undo_scan(
@@ -435,22 +435,22 @@ async fn undo_scan(
 ) -> Done<(Undone, Grown)> {
     let (device, id, at) = scan;
     let (Some(made), _) = scans_by_name(tx, event, device, id).await? else {
-        return nothing(Undone::UnknownScan);
+        return Ok(nothing(Undone::UnknownScan));
     };
     let name = digest(event, made.ticket);
     let Some((history, newest)) = lock_spend(tx, event, name).await? else {
-        return nothing(Undone::UnknownScan);
+        return Ok(nothing(Undone::UnknownScan));
     };
     // Again, now that nobody else can undo it.
     if let (_, Some(done)) = scans_by_name(tx, event, device, id).await? {
-        return nothing(Undone::Done(done, None));
+        return Ok(nothing(Undone::Done(done, None)));
     }
     // 256 uses at most count at a time; refusals in between are few enough for the chain.
     let before = entry_before(&chain(tx, event, newest).await?, id);
     let scan = Scan { id, device, gate: made.scan.gate, at };
     let next = match undo(&history, &scan, before) {
         Ok(next) => next,
-        Err(refused) => return nothing(Undone::Refused(refused)),
+        Err(refused) => return Ok(nothing(Undone::Refused(refused))),
     };
     let outcome = Outcome::Undo { use_no: history.uses };
     let mut record = ScanRecord { scan, outcome, first: next.first, ..made };

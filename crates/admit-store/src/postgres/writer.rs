@@ -213,10 +213,10 @@ impl Session {
         let (scans, spends, logs) = (scans.params(), spends.params(), logs.params());
         let leaves = leaves.params();
         let with_tiles = async {
-            match tiles.is_empty() {
-                true => Ok(0),
-                false => client.execute(&self.insert_tiles, &tiles.params()).await,
+            if tiles.is_empty() {
+                return Ok(0);
             }
+            client.execute(&self.insert_tiles, &tiles.params()).await
         };
         let notice: super::Params<'_> = &[&notice];
         let ends = tokio::join!(

@@ -40,13 +40,13 @@ fn export(
     pages: &mpsc::Sender<Page>,
 ) -> Result<Copied> {
     let mut statement = connection.prepare(&format!("SELECT * FROM {table}"))?;
-    let columns: Vec<_> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<_> = statement.column_names().map(str::to_owned).collect();
     let mut found = statement.query([])?;
     let mut copied = Copied { table, rows: 0 };
     loop {
         let mut rows = Vec::new();
         while let Some(row) = found.next()? {
-            let cells = (0..columns.len()).map(|column| Ok(cell(row.get_ref(column)?, table)?));
+            let cells = (0..columns.len()).map(|column| cell(row.get_ref(column)?, table));
             rows.push(cells.collect::<Result<_>>()?);
             if rows.len() == PAGE_ROWS {
                 break;

@@ -1,4 +1,5 @@
-//! A data folder of its own, the commands on it, and the server on a free port.
+//! A data folder of its own, or a database beside it, the commands on it, and the server on a free
+//! port.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -27,13 +28,31 @@ pub(crate) struct Issued {
 /// A data folder with the sample event.
 pub(crate) struct Site {
     folder: TempDir,
+    /// The address of its PostgreSQL; none when the data folder has the database.
+    database: Option<String>,
 }
 
 impl Site {
     pub(crate) fn new() -> Self {
-        let site = Self { folder: tempfile::tempdir().unwrap() };
+        Self::on(None)
+    }
+
+    /// One on a database of its own, or on the data folder's.
+    pub(crate) fn on(database: Option<String>) -> Self {
+        let site = Self { folder: tempfile::tempdir().unwrap(), database };
         site.admit(&["init", "--sample"]);
         site
+    }
+
+    /// A command of `admit` on this site.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_admit"));
+        command.args(arguments).arg("--data").arg(self.data()).env_remove("ADMIT_DATABASE");
+        if let Some(database) = &self.database {
+            command.args(["--database", database]);
+        }
+        command.env("ADMIT_LOG", "warn").stdin(Stdio::null());
+        command
     }
 
     pub(crate) fn data(&self) -> PathBuf {
@@ -42,14 +61,7 @@ impl Site {
 
     /// Runs a command of `admit` on the data folder and returns what it printed.
     pub(crate) fn admit(&self, arguments: &[&str]) -> String {
-        let output = Command::new(env!("CARGO_BIN_EXE_admit"))
-            .args(arguments)
-            .arg("--data")
-            .arg(self.data())
-            .env("ADMIT_LOG", "warn")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
+        let output = self.command(arguments).output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "admit {arguments:?}: {errors}");
         String::from_utf8(output.stdout).unwrap()
@@ -114,14 +126,10 @@ impl Site {
 
     /// Starts the server and waits until it listens.
     pub(crate) fn start(&self, arguments: &[&str], environment: &[(&str, &Path)]) -> Server {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_admit"))
-            .args(["serve", "--plain", "127.0.0.1:0"])
+        let mut child = self
+            .command(&["serve", "--plain", "127.0.0.1:0"])
             .args(arguments)
-            .arg("--data")
-            .arg(self.data())
-            .env("ADMIT_LOG", "warn")
             .envs(environment.iter().copied())
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
