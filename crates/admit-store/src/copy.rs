@@ -1,5 +1,7 @@
 //! Everything a store holds as plain rows, to move it from one store to another.
 
+use admit_core::log::tree::Hash;
+
 use crate::{Result, StoreError};
 
 /// Every table, those that others refer to first. A store with a table that is not here refuses to
@@ -60,6 +62,26 @@ pub struct Copied {
     pub table: &'static str,
     /// Rows.
     pub rows: i64,
+}
+
+/// The end of an event's audit log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CopiedLog {
+    /// The event.
+    pub event: i64,
+    /// Leaves.
+    pub size: u64,
+    /// Root over them.
+    pub root: Hash,
+}
+
+/// What was copied: equal on both sides, or something is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Every table.
+    pub tables: Vec<Copied>,
+    /// Every log; the reader tells what its books say, the writer what the leaves come to.
+    pub logs: Vec<CopiedLog>,
 }
 
 /// The place of `table` among [`TABLES`].

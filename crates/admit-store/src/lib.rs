@@ -10,8 +10,8 @@ pub mod copy;
 pub mod event;
 pub mod key;
 pub mod log;
-pub mod spent;
 pub mod postgres;
+pub mod spent;
 pub mod sqlite;
 pub mod ticket;
 

@@ -82,16 +82,22 @@ pub async fn enrol(
     Ok(pair(app, &invitation.code, "program".to_owned(), Some(public_key)).await?.0)
 }
 
-/// The device with this secret; nothing but memory is asked.
-pub fn authenticate(app: &App, text: &str) -> Result<Device> {
-    let book = app.books.now();
-    let device = secret::hash(Kind::Device, text)
-        .and_then(|hash| book.device(&hash))
-        .ok_or(Error::NotSignedIn("this device is not known"))?;
+/// The device with this secret; nothing but memory is asked, unless it is not there: another server
+/// may have paired it a moment ago.
+pub async fn authenticate(app: &App, text: &str) -> Result<Device> {
+    let unknown = Error::NotSignedIn("this device is not known");
+    let Some(hash) = secret::hash(Kind::Device, text) else { return Err(unknown) };
+    let known = || app.books.now().device(&hash).cloned();
+    let mut device = known();
+    if device.is_none() {
+        app.look().await?;
+        device = known();
+    }
+    let device = device.ok_or(unknown)?;
     if device.revoked_at.is_some() {
         return Err(Error::DeviceRevoked);
     }
-    Ok(device.clone())
+    Ok(device)
 }
 
 /// Removes a device at once.

@@ -35,6 +35,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use admit_store::{Store, StoreError};
+use tokio::time::Instant;
 
 use crate::book::Books;
 use crate::clock::Clock;
@@ -46,6 +47,8 @@ use crate::pdf::FontLibrary;
 use crate::session::Passwords;
 use crate::vault::Vault;
 
+/// Shortest time between two looks for changes by other processes.
+const LOOK_GAP: Duration = Duration::from_millis(100);
 /// How long the store may take to answer and still be called ready.
 const READY_WITHIN: Duration = Duration::from_secs(2);
 
@@ -69,6 +72,8 @@ pub struct App {
     pub passwords: Passwords,
     /// Fonts of the PDF tickets, read when the first is printed.
     fonts: OnceLock<Option<FontLibrary>>,
+    /// When changes by other processes were last looked for, and the version of the store then.
+    looked: tokio::sync::Mutex<Option<(Instant, i64)>>,
     /// Key of ticket links.
     pub access_key: [u8; 32],
     /// Key that makes fingerprints of requests.
@@ -117,6 +122,7 @@ impl App {
             limits: Limits::new(),
             passwords: Passwords::new()?,
             fonts: OnceLock::new(),
+            looked: tokio::sync::Mutex::default(),
             access_key: derive("ticket link"),
             request_key: derive("request fingerprint"),
             spent_key: derive("spent lists"),
@@ -145,6 +151,26 @@ impl App {
         let asked = tokio::time::timeout(READY_WITHIN, self.store.ready()).await;
         let slow = |_| Error::Store(StoreError::Unavailable("the store is slow".to_owned()));
         Ok(asked.map_err(slow)??)
+    }
+
+    /// Reads again what is kept in memory if another process changed it since. However many ask at
+    /// once, it is looked ten times a second at most.
+    pub async fn look(&self) -> Result<()> {
+        let asked = Instant::now();
+        let mut looked = self.looked.lock().await;
+        if let Some((at, _)) = *looked {
+            if at > asked {
+                return Ok(());
+            }
+            tokio::time::sleep_until(at + LOOK_GAP).await;
+        }
+        let begun = Instant::now();
+        let version = self.store.outside_version().await?;
+        if looked.is_none_or(|(_, seen)| seen != version) {
+            self.refresh().await?;
+        }
+        *looked = Some((begun, version));
+        Ok(())
     }
 
     /// Reads again what is kept in memory, after a change of keys, events or devices.

@@ -16,15 +16,17 @@ mod postgres;
 mod site;
 #[path = "common/sites.rs"]
 mod sites;
+#[path = "common/told.rs"]
+mod told;
 
-use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Condvar, Mutex};
 use std::thread;
 
-use client::{Answer, Client, new_scan_id};
+use client::{Client, new_scan_id};
 use site::{Issued, Site};
 use sites::on_each_store;
+use told::{Told, ask_again, compare_with_books};
 
 const KILLS: usize = 20;
 const CLIENTS: usize = 8;
@@ -59,13 +61,6 @@ impl Address {
 
 /// Before the first start.
 const NOT_YET: Started = Started { number: 0, port: 0 };
-
-/// What a client was told about one scan.
-struct Told {
-    ticket: Issued,
-    scan_id: String,
-    answer: Answer,
-}
 
 /// Presents every ticket once, each until it is answered: a lost answer is repaired by asking
 /// again under the same scan id.
@@ -142,40 +137,7 @@ fn kill_again_and_again(site: &Site) {
         heard
     });
     compare_with_books(site, &told);
+    let admitted = told.iter().filter(|told| told.answer.status == 200).count();
+    assert!(admitted > KILLS, "the load was too small to show anything");
     ask_again(site, &token, &told);
-}
-
-fn compare_with_books(site: &Site, told: &[Told]) {
-    let books = site.books();
-    let by_id: HashMap<_, _> = books.iter().map(|scan| (&scan.scan_id, scan)).collect();
-    assert_eq!(by_id.len(), books.len(), "a scan is on the books twice");
-    let mut admitted = HashMap::new();
-    for scan in books.iter().filter(|scan| scan.outcome == "admit") {
-        assert_eq!(admitted.insert(&scan.ticket, scan), None, "{} admitted twice", scan.ticket);
-    }
-    for Told { ticket, scan_id, answer } in told {
-        let booked = by_id.get(scan_id).unwrap_or_else(|| panic!("{scan_id} is lost"));
-        let outcome = match answer.status {
-            200 => "admit",
-            409 => "refuse:already_used",
-            other => panic!("neither admitted nor refused: {other} {}", answer.body),
-        };
-        assert_eq!((booked.ticket.as_str(), booked.outcome.as_str()), (&*ticket.number, outcome));
-    }
-    let told_admitted = told.iter().filter(|told| told.answer.status == 200).count();
-    assert!(told_admitted > KILLS, "the load was too small to show anything");
-}
-
-/// The same scan gets the same answer, however often the server died in between.
-fn ask_again(site: &Site, token: &str, told: &[Told]) {
-    let server = site.start(&[], &[]);
-    let mut client = Client::connect(server.port).unwrap();
-    for Told { ticket, scan_id, answer } in told {
-        let again = client.present(token, &ticket.code, scan_id).unwrap();
-        assert_eq!(again.status, answer.status, "{scan_id}");
-        assert_eq!(again.body["repeated"], true, "{scan_id}");
-        for field in ["verdict", "reason", "use", "at", "ticket"] {
-            assert_eq!(again.body[field], answer.body[field], "{field} of {scan_id}");
-        }
-    }
 }

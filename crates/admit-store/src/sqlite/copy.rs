@@ -1,25 +1,27 @@
 //! Reading everything out of SQLite, as of one moment.
 
+use admit_core::log::tree::Hash;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::mpsc;
 
 use super::{Durability, SqliteStore, connect};
-use crate::copy::{Cell, Copied, PAGE_ROWS, Page, TABLES, known};
+use crate::copy::{Cell, Copied, CopiedLog, PAGE_ROWS, Page, Summary, TABLES, known};
 use crate::{Result, StoreError};
 
 impl SqliteStore {
     /// Sends every row to `pages`, table by table, and says how many there were. Nobody else can
     /// write meanwhile.
-    pub async fn export(&self, pages: mpsc::Sender<Page>) -> Result<Vec<Copied>> {
+    pub async fn export(&self, pages: mpsc::Sender<Page>) -> Result<Summary> {
         let path = self.path().to_owned();
-        let read = move || -> Result<Vec<Copied>> {
+        let read = move || -> Result<Summary> {
             let mut connection = connect(&path, Durability::Full)?;
             let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             for table in tables(&tx)? {
                 known(&table)?;
             }
-            TABLES.iter().map(|table| export(&tx, table, &pages)).collect()
+            let tables = TABLES.iter().map(|table| export(&tx, table, &pages));
+            Ok(Summary { tables: tables.collect::<Result<_>>()?, logs: logs(&tx)? })
         };
         let done = tokio::task::spawn_blocking(read).await;
         done.map_err(|error| StoreError::Unavailable(error.to_string()))?
@@ -32,6 +34,15 @@ fn tables(connection: &Connection) -> Result<Vec<String>> {
     )?;
     let names = statement.query_map([], |row| row.get(0))?;
     Ok(names.collect::<rusqlite::Result<_>>()?)
+}
+
+fn logs(connection: &Connection) -> Result<Vec<CopiedLog>> {
+    let mut statement = connection.prepare("SELECT event, size, root FROM log ORDER BY event")?;
+    let logs = statement.query_map([], |row| {
+        let size = row.get::<_, i64>(1)?.cast_unsigned();
+        Ok(CopiedLog { event: row.get(0)?, size, root: Hash(row.get(2)?) })
+    })?;
+    Ok(logs.collect::<rusqlite::Result<_>>()?)
 }
 
 fn export(

@@ -79,7 +79,7 @@ impl Cluster {
 
     /// Where a database is, through the network.
     pub(crate) fn address(&self, database: &str) -> String {
-        address(self.port, database)
+        address_at(self.port, database)
     }
 
     /// Where a database is, through a socket in the file system.
@@ -114,7 +114,7 @@ impl Drop for Cluster {
 }
 
 /// Where a database is that is reached by this port.
-pub(crate) fn address(port: u16, database: &str) -> String {
+pub(crate) fn address_at(port: u16, database: &str) -> String {
     format!("postgres://postgres@127.0.0.1:{port}/{database}")
 }
 

@@ -23,10 +23,14 @@ impl MigrateStore {
         let from = from.embedded("only a data folder's own database is moved")?;
         let to = Database::at(Some(&self.to)).open(&folder.database()).await?;
         let OpenDatabase::Server(to) = to else { anyhow::bail!("--to must name a PostgreSQL") };
-        let copied = migrate::to_postgres(from, &to).await.context("nothing was changed")?;
+        let copied = migrate::to_postgres(from, &to).await.context("nothing was moved")?;
         say("table,rows")?;
-        for table in copied {
+        for table in copied.tables {
             say(&format!("{},{}", table.table, table.rows))?;
+        }
+        for log in copied.logs {
+            let (event, size, root) = (log.event, log.size, log.root);
+            say(&format!("audit log of event {event}: {size} leaves, root {root}"))?;
         }
         say("from now on give every command and every server the same --database")
     }

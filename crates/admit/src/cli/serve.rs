@@ -247,10 +247,8 @@ fn bind(address: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
     Ok(listener)
 }
 
-/// Looks for changes by other processes (the command line), and forgets idle limits.
+/// Looks for changes by other processes (the command line, other servers), and forgets idle limits.
 async fn look_after(app: Arc<App>, checkpoints: PathBuf) {
-    // No version yet: the first look reads the books once more, for changes during the start.
-    let mut seen = i64::MIN;
     let mut look = tokio::time::interval(LOOK_EVERY);
     let mut forget = tokio::time::interval(FORGET_EVERY);
     loop {
@@ -259,12 +257,8 @@ async fn look_after(app: Arc<App>, checkpoints: PathBuf) {
                 if let Err(error) = app.log.keep(&checkpoints) {
                     tracing::error!(%error, "the newest checkpoints could not be kept");
                 }
-                let version = app.store.outside_version().await.unwrap_or(seen);
-                if version != seen {
-                    match app.refresh().await {
-                        Ok(()) => seen = version,
-                        Err(error) => tracing::error!(%error, "changes could not be read"),
-                    }
+                if let Err(error) = app.look().await {
+                    tracing::error!(%error, "changes could not be read");
                 }
             }
             _ = forget.tick() => app.limits.forget_idle(),

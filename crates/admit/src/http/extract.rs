@@ -184,7 +184,7 @@ impl FromRequestParts<AppState> for Gate {
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
         let token = bearer(&parts.headers).ok_or(Error::NotSignedIn("pair this device first"))?;
-        Ok(Self(device::authenticate(app, token)?))
+        Ok(Self(device::authenticate(app, token).await?))
     }
 }
 

@@ -26,6 +26,8 @@ use crate::live::{Frame, News, Position, Unread};
 use crate::session::Staff;
 use crate::{App, clock};
 
+/// How soon a feed that the store held up is tried again.
+const RETRY_EVERY: Duration = Duration::from_secs(1);
 /// Shortest time between two messages to one desk: news in between is sent together.
 const MESSAGE_EVERY: Duration = Duration::from_millis(200);
 /// Longest silence: rates change by time alone, and sessions end.
@@ -208,8 +210,13 @@ pub(super) async fn live(
     if let Some(sender) = unfilled {
         let app = Arc::clone(&app);
         tokio::spawn(async move {
-            if let Err(error) = fill(&app, event, &sender).await {
-                tracing::warn!(%error, "the frames of an event ended");
+            // A store that is away comes back; desks that missed a frame catch up by themselves.
+            while let Err(error) = fill(&app, event, &sender).await {
+                tracing::warn!(%error, "the frames of an event are held up");
+                tokio::time::sleep(RETRY_EVERY).await;
+                if app.live.end_frames(event) {
+                    break;
+                }
             }
         });
     }

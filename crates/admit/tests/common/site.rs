@@ -27,9 +27,9 @@ pub(crate) struct Issued {
 
 /// A data folder with the sample event.
 pub(crate) struct Site {
-    folder: TempDir,
+    pub(crate) folder: TempDir,
     /// The address of its PostgreSQL; none when the data folder has the database.
-    database: Option<String>,
+    pub(crate) database: Option<String>,
 }
 
 impl Site {
