@@ -12,6 +12,7 @@ use tokio::sync::broadcast;
 
 use crate::Result;
 use crate::log::Logged;
+use crate::measure::Measures;
 
 /// Batches of committed scans that a slow listener may be behind before it must read them again.
 pub const COMMITTED_BATCHES_MAX: usize = 1024;
@@ -142,6 +143,12 @@ pub trait Admissions: Send + Sync {
     /// Scans as this process commits them, and others on the same database: a batch at a time, each
     /// event's in order, each scan once.
     fn committed(&self) -> broadcast::Receiver<Arc<[ScanRecord]>>;
+
+    /// What the writer measures.
+    fn measures(&self) -> Arc<Measures>;
+
+    /// Writes that wait for the writer.
+    fn waiting(&self) -> usize;
 
     /// Whether scans can be taken now: goes the way a scan goes, and changes nothing.
     async fn ready(&self) -> Result<()>;

@@ -10,6 +10,7 @@ pub mod copy;
 pub mod event;
 pub mod key;
 pub mod log;
+pub mod measure;
 pub mod postgres;
 pub mod spent;
 pub mod sqlite;

@@ -59,6 +59,16 @@ pub struct AnswerTicket {
 
 /// Verifies, then spends: the signature is checked before anything is asked of the store.
 pub async fn admit(app: &App, device: &Device, presented: Presented) -> Result<Answer> {
+    let answer = decide(app, device, presented).await;
+    match &answer {
+        Ok(answer) => app.metrics.decided(&answer.verdict),
+        Err(Error::Store(error)) => app.metrics.unanswered(error),
+        Err(_) => {}
+    }
+    answer
+}
+
+async fn decide(app: &App, device: &Device, presented: Presented) -> Result<Answer> {
     let now = app.now();
     let scan = Scan { id: presented.scan, device: device.number, gate: presented.gate, at: now };
     let ticket = match verify(app, device, &presented.code, now).await? {

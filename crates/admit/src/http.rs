@@ -13,6 +13,7 @@ mod help;
 mod key;
 mod live;
 mod log;
+mod metrics;
 mod problem;
 mod registration;
 mod sandbox;
@@ -22,7 +23,7 @@ mod ticket;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
@@ -162,11 +163,16 @@ pub fn router(app: Arc<App>, options: Options) -> Router {
     router
         .merge(assets::routes())
         .fallback(assets::not_found)
-        .with_state(app)
+        .with_state(Arc::clone(&app))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(security_headers))
-        .layer(middleware::from_fn(log_request))
+        .layer(middleware::from_fn_with_state(app, log_request))
         .layer(CatchPanicLayer::new())
+}
+
+/// What operators watch, for a listener that only they reach.
+pub fn metrics_router(app: Arc<App>) -> Router {
+    metrics::routes(app)
 }
 
 /// The page that helps phones to trust the local authority, and a redirect for everything else: all
@@ -177,14 +183,16 @@ pub fn help_router(help: help::Help) -> Router {
 
 pub use help::Help;
 
-/// One line per request at debug level: the route as written above, never the address itself, for
+/// Counts requests, and says one line for each at debug level: the route as written above, never the address itself, for
 /// addresses hold ticket numbers.
-async fn log_request(request: Request, next: Next) -> Response {
+async fn log_request(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().cloned();
     let response = next.run(request).await;
     let route = path.as_ref().map_or("none", MatchedPath::as_str);
-    tracing::debug!(%method, route, status = response.status().as_u16(), "request");
+    let status = response.status().as_u16();
+    app.metrics.answered(method.as_str(), route, status);
+    tracing::debug!(%method, route, status, "request");
     response
 }
 

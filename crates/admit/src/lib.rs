@@ -18,6 +18,7 @@ pub mod issuance;
 pub mod limit;
 pub mod live;
 pub mod log;
+pub mod metrics;
 pub mod migrate;
 pub mod pdf;
 pub mod qr;
@@ -43,6 +44,7 @@ use crate::error::{Error, Result};
 use crate::limit::Limits;
 use crate::live::Live;
 use crate::log::LogBook;
+use crate::metrics::Metrics;
 use crate::pdf::FontLibrary;
 use crate::session::Passwords;
 use crate::vault::Vault;
@@ -66,6 +68,8 @@ pub struct App {
     pub live: Live,
     /// Keys of the audit logs, and what was signed for them.
     pub log: LogBook,
+    /// What operators watch.
+    pub metrics: Metrics,
     /// Who may ask how often.
     pub limits: Limits,
     /// Hashes passwords, a few at a time.
@@ -119,6 +123,7 @@ impl App {
             clock: parts.clock,
             live,
             log,
+            metrics: Metrics::default(),
             limits: Limits::new(),
             passwords: Passwords::new()?,
             fonts: OnceLock::new(),

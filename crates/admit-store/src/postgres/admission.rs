@@ -22,6 +22,7 @@ use super::log::{self, Edges, Grown, Held};
 use super::row::{Columns, collect, first};
 use super::{Done, PostgresStore, query};
 use crate::admission::{Admissions, Preview, Recorded, ScanRecord, Undone};
+use crate::measure::Measures;
 use crate::{PAGE_ROWS_MAX, Result, StoreError};
 
 pub(super) const ADMIT: i64 = 0;
@@ -535,6 +536,14 @@ impl Admissions for PostgresStore {
 
     fn committed(&self) -> broadcast::Receiver<Arc<[ScanRecord]>> {
         self.committed.subscribe()
+    }
+
+    fn measures(&self) -> Arc<Measures> {
+        self.writer.measures()
+    }
+
+    fn waiting(&self) -> usize {
+        self.writer.waiting()
     }
 
     async fn ready(&self) -> Result<()> {

@@ -19,6 +19,7 @@ use super::feed::Feed;
 use super::log::{Edges, Grown, Held, LOCK_LOGS, MISSING_LEAVES};
 use super::{ATTEMPTS_MAX, Done, Fault};
 use crate::admission::{Recorded, ScanRecord};
+use crate::measure::Measures;
 use crate::{Result, StoreError, WRITE_QUEUE_MAX};
 
 /// Most scans in one transaction.
@@ -51,6 +52,7 @@ enum Waiting {
 pub(super) struct Writer {
     queue: mpsc::Sender<Waiting>,
     batch_max: Arc<AtomicUsize>,
+    measures: Arc<Measures>,
 }
 
 impl Writer {
@@ -62,12 +64,30 @@ impl Writer {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fault)?;
         let pace = Pace::default();
-        let worker = Worker { target, jobs, feed, edges, limit, pace, lost: None };
+        let measures = Arc::new(Measures::default());
+        let worker = Worker {
+            target,
+            jobs,
+            feed,
+            edges,
+            limit,
+            measures: Arc::clone(&measures),
+            pace,
+            lost: None,
+        };
         thread::Builder::new()
             .name("admit-batcher".to_owned())
             .spawn(move || runtime.block_on(worker.run()))
             .map_err(fault)?;
-        Ok(Self { queue, batch_max })
+        Ok(Self { queue, batch_max, measures })
+    }
+
+    pub(super) fn measures(&self) -> Arc<Measures> {
+        Arc::clone(&self.measures)
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        WRITE_QUEUE_MAX.saturating_sub(self.queue.capacity())
     }
 
     pub(super) fn limit_batch(&self, jobs: usize) {
@@ -254,6 +274,7 @@ struct Worker {
     feed: Feed,
     edges: Edges,
     limit: Arc<AtomicUsize>,
+    measures: Arc<Measures>,
     pace: Pace,
     /// When the database was last looked for in vain, and what was said.
     lost: Option<(Instant, String)>,
@@ -336,6 +357,7 @@ impl Worker {
         match self.write(session, &jobs).await {
             Ok(Written { answers, scans }) => {
                 self.pace.learn(count, begun.elapsed());
+                self.measures.written(count, begun.elapsed());
                 self.feed.own(scans);
                 for (job, answer) in jobs.into_iter().zip(answers) {
                     let _ = job.reply.send(answer);
@@ -348,6 +370,7 @@ impl Worker {
                 }
             }
             Err(error) => {
+                self.measures.failed();
                 tracing::warn!(%error, jobs = count, "a batch was not written");
                 for job in jobs {
                     let _ = job.reply.send(Err(copy(&error)));

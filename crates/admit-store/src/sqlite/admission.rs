@@ -19,6 +19,7 @@ use super::SqliteStore;
 use super::row::{Columns, collect, entry_columns, first};
 use super::writer::{Done, Work};
 use crate::admission::{Admissions, Preview, Recorded, ScanRecord, Undone};
+use crate::measure::Measures;
 use crate::{PAGE_ROWS_MAX, Result, StoreError};
 
 const ADMIT: i64 = 0;
@@ -436,6 +437,14 @@ impl Admissions for SqliteStore {
 
     fn committed(&self) -> broadcast::Receiver<Arc<[ScanRecord]>> {
         self.committed.subscribe()
+    }
+
+    fn measures(&self) -> Arc<Measures> {
+        self.writer.measures()
+    }
+
+    fn waiting(&self) -> usize {
+        self.writer.waiting()
     }
 
     async fn ready(&self) -> Result<()> {

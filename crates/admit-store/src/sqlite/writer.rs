@@ -18,6 +18,7 @@ use super::connect;
 use super::log::{Edges, Leaves, Proofs};
 use crate::admission::{Recorded, ScanRecord};
 use crate::log::Logged;
+use crate::measure::Measures;
 use crate::{Result, StoreError, WRITE_QUEUE_MAX};
 
 /// Most jobs in one transaction.
@@ -67,6 +68,7 @@ pub(super) struct Writer {
     queue: mpsc::Sender<Job>,
     jobs: Arc<AtomicU64>,
     batch_max: Arc<AtomicUsize>,
+    measures: Arc<Measures>,
     broken: watch::Receiver<Option<String>>,
 }
 
@@ -87,7 +89,18 @@ impl Writer {
         let pace = Pace::default();
         let helped = Instant::now();
         let edges = Edges::default();
-        let worker = Worker { connection, jobs, committed, wal, pace, limit, helped, edges };
+        let measures = Arc::new(Measures::default());
+        let worker = Worker {
+            connection,
+            jobs,
+            committed,
+            wal,
+            pace,
+            limit,
+            measures: Arc::clone(&measures),
+            helped,
+            edges,
+        };
         spawn("admit-writer", move || {
             let end = worker.run();
             drop(stop);
@@ -95,11 +108,19 @@ impl Writer {
                 broken_tx.send_replace(Some(error.to_string()));
             }
         })?;
-        Ok(Self { queue, jobs: Arc::default(), batch_max, broken })
+        Ok(Self { queue, jobs: Arc::default(), batch_max, measures, broken })
     }
 
     pub(super) fn jobs(&self) -> u64 {
         self.jobs.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn measures(&self) -> Arc<Measures> {
+        Arc::clone(&self.measures)
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        WRITE_QUEUE_MAX.saturating_sub(self.queue.capacity())
     }
 
     pub(super) fn limit_batch(&self, jobs: usize) {
@@ -232,6 +253,7 @@ struct Worker {
     wal: PathBuf,
     pace: Pace,
     limit: Arc<AtomicUsize>,
+    measures: Arc<Measures>,
     /// When the writer last looked at the size of the log.
     helped: Instant,
     /// Right edges of the audit logs.
@@ -263,6 +285,7 @@ impl Worker {
         let end = self.transact(jobs, &mut done);
         match &end {
             Err(error) => {
+                self.measures.failed();
                 // What they were moved on by was not written.
                 self.edges.forget();
                 if !matches!(error, StoreError::Broken(_)) {
@@ -271,6 +294,7 @@ impl Worker {
             }
             Ok(committed) => {
                 self.pace.learn(count, committed.time);
+                self.measures.written(count, committed.time);
                 if !committed.scans.is_empty() {
                     // Nobody listening is fine.
                     let _ = self.committed.send(Arc::from(committed.scans.as_slice()));

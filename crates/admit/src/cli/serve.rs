@@ -71,6 +71,9 @@ pub(super) struct Serve {
     /// Serve plain HTTP at this address only, for a TLS proxy in front
     #[arg(long)]
     plain: Option<SocketAddr>,
+    /// Serve Prometheus metrics at this address; anybody who reaches it can read them
+    #[arg(long)]
+    metrics: Option<SocketAddr>,
     /// Make the data folder with a sample event when there is none
     #[arg(long)]
     sample: bool,
@@ -118,6 +121,9 @@ impl Serve {
         let on_rollback = if self.accept_rollback { Rollback::Accept } else { Rollback::Refuse };
         log::check_kept(app.store.as_ref(), &checkpoints, &on_rollback, app.now()).await?;
         tokio::spawn(look_after(Arc::clone(&app), checkpoints.clone()));
+        if let Some(address) = self.metrics {
+            serve_metrics(Arc::clone(&app), address)?;
+        }
         let options = Options { bench: self.bench };
         let router = http::router(Arc::clone(&app), options);
         let served = async {
@@ -230,6 +236,18 @@ async fn serve_plain(router: Router, address: SocketAddr) -> anyhow::Result<()> 
         .handle(handle)
         .serve(router.into_make_service_with_connect_info::<SocketAddr>())
         .await?)
+}
+
+/// Serves metrics beside the service; ends with the process.
+fn serve_metrics(app: Arc<App>, address: SocketAddr) -> anyhow::Result<()> {
+    let server = patient(axum_server::from_tcp(bind(address)?)?);
+    let run = server.serve(http::metrics_router(app).into_make_service());
+    tokio::spawn(async move {
+        if let Err(error) = run.await {
+            tracing::error!(%error, "metrics are no longer served");
+        }
+    });
+    Ok(())
 }
 
 /// Sets how long a client may take to say what it wants: slow ones must not hold connections.

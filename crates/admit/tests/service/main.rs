@@ -14,6 +14,7 @@ mod edge;
 mod event;
 mod live;
 mod log;
+mod metrics;
 mod personal_data;
 mod registration;
 mod sequence;
