@@ -4,6 +4,8 @@ mod admissions;
 mod desks;
 mod log;
 mod operations;
+mod postgres;
+mod rival;
 mod site;
 mod start;
 mod table;
@@ -27,6 +29,7 @@ const PARTS: &[Part] = &[
     ("desks", desks::run),
     ("operations", operations::run),
     ("log", log::run),
+    ("postgres", postgres::run),
 ];
 
 /// How long to measure.

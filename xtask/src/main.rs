@@ -4,6 +4,9 @@
 
 mod api;
 mod bench;
+#[expect(dead_code, reason = "the tests need more of it")]
+#[path = "../../crates/admit-store/tests/common/postgres.rs"]
+mod cluster;
 mod files;
 mod load;
 mod machine;
@@ -30,7 +33,7 @@ cargo xtask <command>
   web               the web pages, into web/dist/ (wasm first)
   api [--check]     web/openapi.json and the TypeScript types made of it
   bench [name]      measure; --quick for short cells. Names: probe, admissions, start,
-                    verify, desks (docs/measure.md)
+                    verify, desks, postgres (docs/measure.md)
 ";
 
 fn main() -> ExitCode {

@@ -87,7 +87,9 @@ mod tests {
     #[test]
     fn a_value_counts_below_each_bound_that_it_does_not_exceed() {
         let histogram = Histogram::new(&[1, 10]);
-        [1, 5, 11].map(|value| histogram.add(value));
+        for value in [1, 5, 11] {
+            histogram.add(value);
+        }
         assert_eq!(histogram.up_to(), [(Some(1), 1), (Some(10), 2), (None, 3)]);
         assert_eq!(histogram.sum(), 17);
     }

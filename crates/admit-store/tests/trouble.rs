@@ -60,7 +60,7 @@ async fn a_stuck_database_is_told_and_forgotten_when_it_moves_again() {
     let setting = Setting::new().await;
     let ticket = tickets(&setting.store, 1).await.remove(0);
     let holder = setting.hold("spend").await;
-    let stuck = setting.store.admit(ticket.clone(), scan(1), LOG_KEY).await;
+    let stuck = setting.store.admit(ticket, scan(1), LOG_KEY).await;
     assert!(matches!(stuck, Err(StoreError::Unavailable(_))), "{stuck:?}");
     holder.batch_execute("ROLLBACK").await.unwrap();
     let recorded = setting.store.admit(ticket, scan(1), LOG_KEY).await.unwrap();
@@ -74,8 +74,8 @@ async fn scans_beyond_the_queue_are_refused_at_once() {
     let _holder = setting.hold("spend").await;
     let mut scans = JoinSet::new();
     // What is waited for, and the batch that is stuck already, and one too many.
-    for number in 0..WRITE_QUEUE_MAX + 1024 + 1 {
-        let (store, ticket) = (setting.store.clone(), ticket.clone());
+    for number in 0..=WRITE_QUEUE_MAX + 1024 {
+        let store = setting.store.clone();
         let scan = scan(u128::try_from(number).unwrap());
         scans.spawn(async move { store.admit(ticket, scan, LOG_KEY).await });
     }
@@ -90,7 +90,7 @@ async fn a_pool_that_is_used_up_says_busy_and_the_gates_go_on() {
     let ticket = tickets(&setting.store, 1).await.remove(0);
     let holder = setting.hold("staff").await;
     let mut writes = JoinSet::new();
-    for number in 0..POOL + 1 {
+    for number in 0..=POOL {
         let store = setting.store.clone();
         writes.spawn(async move { store.put_user(user(number), NOW).await });
     }
@@ -137,7 +137,7 @@ async fn each_server_is_told_every_scan_once_and_in_order() {
     for (number, ticket) in tickets.iter().enumerate() {
         // Both servers are asked about each ticket.
         for (store, more) in [(&setting.store, 0), (&other, 1000)] {
-            let (store, ticket) = (store.clone(), ticket.clone());
+            let (store, ticket) = (store.clone(), *ticket);
             let scan = scan(u128::try_from(number + more).unwrap());
             scans.spawn(async move { store.admit(ticket, scan, LOG_KEY).await.unwrap() });
         }
@@ -160,7 +160,7 @@ async fn scans_of_another_server_are_told_also_after_the_database_was_away() {
     setting.cluster.crash().unwrap();
     setting.cluster.begin().unwrap();
     let recorded = loop {
-        if let Ok(recorded) = setting.store.admit(ticket.clone(), scan(1), LOG_KEY).await {
+        if let Ok(recorded) = setting.store.admit(ticket, scan(1), LOG_KEY).await {
             break recorded;
         }
     };

@@ -90,6 +90,11 @@ impl Template {
         Ok(Self { token: token.to_owned(), folder, codes, api_key, slow_sync })
     }
 
+    /// Runs a command of `admit` on the template itself; what it printed.
+    pub(super) fn run(&self, arguments: &[&str]) -> Result<String> {
+        run_admit(&self.folder.path().join("data"), arguments)
+    }
+
     /// A server on a copy of its own.
     pub(super) fn serve(&self, disk: Disk, arguments: &[&str]) -> Result<Serving> {
         let folder = self.copy(disk)?;

@@ -32,6 +32,11 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Makes and starts one.
     pub(crate) fn start() -> io::Result<Self> {
+        Self::with("")
+    }
+
+    /// One with further settings.
+    pub(crate) fn with(more: &str) -> io::Result<Self> {
         let programs = programs()?;
         let user = other_user()?;
         let folder = tempfile::Builder::new().prefix("admit-pg").tempdir()?.keep();
@@ -52,7 +57,7 @@ impl Cluster {
         let settings = cluster.data().join("postgresql.auto.conf");
         let folder = cluster.folder.display();
         let places = format!("port = {port}\nunix_socket_directories = '{folder}'\n");
-        std::fs::write(settings, format!("{SETTINGS}{places}"))?;
+        std::fs::write(settings, format!("{SETTINGS}{places}{more}"))?;
         cluster.begin()?;
         Ok(cluster)
     }
@@ -70,11 +75,31 @@ impl Cluster {
 
     /// Makes an empty database; its name.
     pub(crate) fn create_database(&self) -> io::Result<String> {
+        self.create(&[])
+    }
+
+    fn create(&self, how: &[&str]) -> io::Result<String> {
         let name = format!("t{}", self.databases.fetch_add(1, Ordering::Relaxed));
         let folder = self.folder.to_string_lossy().into_owned();
         let port = self.port.to_string();
-        run(self.program("createdb").args(["-U", "postgres", "-h", &folder, "-p", &port, &name]))?;
+        let place = ["-U", "postgres", "-h", &folder, "-p", &port];
+        run(self.program("createdb").args(place).args(how).arg(&name))?;
         Ok(name)
+    }
+
+    /// Makes a database that is a copy of another, which nobody uses; its name.
+    pub(crate) fn copy_database(&self, from: &str) -> io::Result<String> {
+        self.create(&["--template", from])
+    }
+
+    /// Writes a file that the cluster's programs can read.
+    pub(crate) fn file(&self, name: &str, text: &str) -> io::Result<PathBuf> {
+        let path = self.folder.join(name);
+        std::fs::write(&path, text)?;
+        if let Some(user) = self.user {
+            run(Command::new("chown").arg(user).arg(&path))?;
+        }
+        Ok(path)
     }
 
     /// Where a database is, through the network.
