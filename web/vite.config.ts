@@ -21,13 +21,13 @@ export default defineConfig({
         chunkFileNames: 'assets/[name]-[hash].js',
         codeSplitting: {
           groups: [
-            // Whoever loads something later needs the helper, and mostly also the core: one small file less.
-            { name: 'loader', test: /vite\/preload-helper|lib\/core\/package\.ts/ },
             // What nearly every page needs goes into one file: many tiny ones cost more than they save.
             {
               name: 'base',
               test: /preact\/(dist|hooks|jsx-runtime)|lib\/(ui\/(field|form-errors|skip-link|wordmark|mount)|api\/http|i18n\/translate|time\/zone)\.ts/,
             },
+            // Whoever loads something later needs the helper, and mostly also the core: one small file less.
+            { name: 'loader', test: /vite\/preload-helper|lib\/core\/package\.ts|lib\/ui\/lazy\.tsx/ },
           ],
         },
         assetFileNames: 'assets/[name]-[hash][extname]',

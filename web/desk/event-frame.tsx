@@ -1,4 +1,4 @@
-// The head of every page of one event: its name, its date, and the four sections.
+// The head of every page of one event: its name, its date, and its sections.
 import type { ComponentChildren } from 'preact'
 import { useEffect } from 'preact/hooks'
 import type { DeskEvent } from '../lib/api/types.ts'
@@ -15,6 +15,7 @@ export function EventFrame({ event, section, children }: EventFrameProps) {
     ['tickets', t('tab_tickets')],
     ['devices', t('tab_devices')],
     ['settings', t('tab_settings')],
+    ['log', t('tab_log')],
   ]
   const current = tabs.find(([name]) => name === section)?.[1] ?? ''
   useEffect(() => {
@@ -46,7 +47,7 @@ export function EventFrame({ event, section, children }: EventFrameProps) {
           ))}
         </nav>
       </div>
-      {!mayWrite.value && section !== 'live' && <p class="notice">{t('viewer_hint')}</p>}
+      {!mayWrite.value && section !== 'live' && section !== 'log' && <p class="notice">{t('viewer_hint')}</p>}
       {children}
     </div>
   )

@@ -8,6 +8,7 @@ it('knows its addresses', () => {
   expect(placeOf(newEventPath)).toEqual({ page: 'new_event' })
   expect(placeOf(eventPath('jazz'))).toEqual({ page: 'event', slug: 'jazz', section: 'live' })
   expect(placeOf(eventPath('new', 'devices'))).toEqual({ page: 'event', slug: 'new', section: 'devices' })
+  expect(placeOf(eventPath('jazz', 'log'))).toEqual({ page: 'event', slug: 'jazz', section: 'log' })
   expect(placeOf(ticketPath('jazz', '4F7K-92MM-QX'))).toEqual({
     page: 'ticket',
     slug: 'jazz',

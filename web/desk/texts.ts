@@ -41,6 +41,7 @@ export const { t, plural } = translator({
   tab_live: 'Live',
   tab_tickets: 'Tickets',
   tab_settings: 'Settings',
+  tab_log: 'Audit log',
   tab_devices: 'Devices',
   event_sections: 'Sections of this event',
   // live

@@ -28,6 +28,7 @@ export async function checkAccessibility(
     },
     { name: 'missing event', url: `${place.url}/e/no-such-event`, ready: '.card' },
     { name: 'ticket', url: ticketUrl, ready: '.actions' },
+    { name: 'receipt', url: ticketUrl, ready: '.actions', act: receipt },
     { name: 'big code', url: ticketUrl, ready: '.actions', act: page => page.click('.actions .button') },
     { name: 'tickets kept', url: `${place.url}/ticket/`, ready: 'h1' },
     { name: 'pairing', url: `${place.url}/gate/`, ready: '.pair-input' },
@@ -47,6 +48,16 @@ export async function checkAccessibility(
       url: `${event}/settings`,
       ready: '.lines',
       act: page => page.locator('.lines .button').first().click(),
+    },
+    {
+      name: 'audit log',
+      url: `${event}/log`,
+      ready: '#field-receipt',
+      act: async page => {
+        await page.fill('#field-receipt', 'none')
+        await page.locator('main button[type=submit]').click()
+        await page.waitForSelector('[data-receipt]')
+      },
     },
     { name: 'devices', url: `${event}/devices`, ready: '.lines' },
   ]
@@ -82,6 +93,14 @@ export async function checkAccessibility(
   // The gate's identity lives in IndexedDB, so it is visited where it was paired, axe being evaluated from outside the policy.
   for (const visit of gateVisits) findings.push(...(await check(shared.gateState, visit)))
   if (findings.length > 0) throw new Error(`axe:\n${findings.join('\n')}`)
+}
+
+/** Only a ticket that stands in a log has one: on the mock none does. */
+async function receipt(page: Page): Promise<void> {
+  const button = page.getByRole('button', { name: 'Check my receipt' })
+  if ((await button.count()) === 0) return
+  await button.click()
+  await page.waitForSelector('[data-receipt="holds"]')
 }
 
 async function forged(page: Page): Promise<void> {

@@ -435,6 +435,12 @@ async function publicApi(
   }
   const event = eventOf(state, parts[1])
   if (parts[2] === 'public') return send(response, 200, publicEvent(event))
+  if (parts[2] === 'log' && parts.length === 3) {
+    // Shown, but nothing can be proved against it: the mock keeps no tree.
+    const origin = `admit-one/mock/log/${event.number}`
+    const key = { vkey: `${origin}+00000000+${'A'.repeat(44)}`, root: '0'.repeat(64) }
+    return send(response, 200, { origin, ...key, tree_size: event.issued + state.scans.length })
+  }
   if (parts[2] !== 'registrations' || method !== 'POST')
     throw new Refusal(404, 'not_found', 'There is nothing here.')
   const input = await bodyOf<RegistrationInput>(request)
@@ -935,6 +941,7 @@ const prefixes: [string, string][] = [
   ['/desk/', 'desk'],
   ['/docs/', 'docs'],
   ['/help/', 'help'],
+  ['/sandbox/', 'sandbox'],
 ]
 
 function serveFile(path: string, response: ServerResponse): void {

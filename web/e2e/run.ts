@@ -8,6 +8,7 @@ import { checkAccessibility } from './accessibility.ts'
 import { filmOf } from './camera-film.ts'
 import type { MockServer } from './mock-server.ts'
 import { findPlace, launch, open, type Place, trouble } from './place.ts'
+import { receiptAtDesk, receiptOffline, receiptOfTicket } from './receipts.ts'
 import { walkSandbox } from './sandbox.ts'
 import { must, step } from './step.ts'
 
@@ -311,6 +312,16 @@ async function runAll(place: Place, folder: string, browsers: Browser[]): Promis
     register(attendee, place, slug, name),
   )
   const pdf = await step('download the PDF', () => downloadPdf(attendee, folder))
+  if (!place.mock) {
+    const receipt = await step('the phone checks its receipt, and notices another key', () =>
+      receiptOfTicket(attendee, slug, folder),
+    )
+    await step('the receipt holds without a network, too', () => receiptOffline(attendee))
+    const access = new URL(attendee.url()).hash.slice(1)
+    await step('the desk checks the receipt, and refuses it with any letter changed', () =>
+      receiptAtDesk(desk, place, slug, receipt, access),
+    )
+  }
   await step('the ticket opens without a network', () => offlineWallet(attendee))
   const second = await step('a second and a third ticket', async () => {
     const codes: string[] = []

@@ -92,7 +92,7 @@ async function tickets(page: Page): Promise<void> {
   await done(page, 'revoke_by_program', 200)
   await page.locator('[data-operation="revoke_by_program"] summary').last().click()
   must(
-    (await page.locator('[data-operation="revoke_by_program"] pre').textContent())?.includes(
+    (await page.locator('[data-operation="revoke_by_program"] pre').last().textContent())?.includes(
       '"revoked": true',
     ),
     'the answer to read',
@@ -118,7 +118,7 @@ async function edge(page: Page): Promise<void> {
   await page.getByText('so the signature was not looked at').waitFor()
   await context.setOffline(false)
   await page.getByText('The network is on.').waitFor()
-  await press(page, 'Sync to the server', '[data-gate="gate-a"]')
+  await press(page, 'Sync', '[data-gate="gate-a"]')
   await page.getByText('1 stored, 0 known before, 0 in conflict.').waitFor()
   await press(page, 'Consume', '[aria-labelledby="edge-server-title"]')
   await done(page, 'edge_consume', 409)
@@ -133,7 +133,7 @@ async function edge(page: Page): Promise<void> {
   for (const gate of ['gate-a', 'gate-b']) {
     await press(page, 'Consume', `[data-gate="${gate}"]`)
     await page.locator('[data-operation="consume"]').getByText('Allowed.').waitFor()
-    await press(page, 'Sync to the server', `[data-gate="${gate}"]`)
+    await press(page, 'Sync', `[data-gate="${gate}"]`)
     await done(page, 'spent_sync', 200)
   }
   await page.getByText('1 in conflict.').waitFor()
@@ -192,8 +192,12 @@ async function accessible(browser: Browser, place: Place): Promise<void> {
     await done(page, 'generate_ticket', 201)
     await page.locator('details.body').last().locator('summary').click()
   }
+  const sweep = async (page: Page) => {
+    await press(page, 'Sweep the endpoints')
+    await page.getByText('8 of 8 answered').waitFor()
+  }
   const visits: Visit[] = [
-    { name: 'sandbox overview', url, ready: '.pulses', act: page => press(page, 'Sweep the endpoints') },
+    { name: 'sandbox overview', url, ready: '.callout', act: sweep },
     { name: 'sandbox tickets', url: `${url}#tickets`, ready: '#field-token', act: minted },
     {
       name: 'sandbox edge',

@@ -93,7 +93,9 @@ function shots(mock: MockServer, round: number): Shot[] {
         await page.waitForTimeout(500)
       },
     },
+    { name: 'desk-log', path: `${base}/log` },
     { name: 'docs', path: '/docs/' },
+    { name: 'sandbox-closed', path: '/sandbox/' },
     { name: 'help', path: '/help/ca', full: true },
   ]
 }

@@ -24,7 +24,7 @@ export function Activity() {
         {exchanges.length === 0 ? (
           <p class="soft">{t('activity_none')}</p>
         ) : (
-          <table class="log">
+          <table class="log activity">
             <thead>
               <tr>
                 <th scope="col">{t('time')}</th>

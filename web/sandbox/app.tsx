@@ -2,28 +2,40 @@
 import { signal } from '@preact/signals'
 import type { ComponentType } from 'preact'
 import { useRef, useState } from 'preact/hooks'
+import { loadCore } from '../lib/core/package.ts'
+import { lazy } from '../lib/ui/lazy.tsx'
 import { SkipLink } from '../lib/ui/skip-link.tsx'
 import { Wordmark } from '../lib/ui/wordmark.tsx'
-import { Activity } from './activity.tsx'
 import { door, open } from './ask.ts'
-import { run } from './checklist.ts'
-import { Checklist } from './checklist-view.tsx'
-import { Edge } from './edge.tsx'
+import { run } from './checklist-run.ts'
 import { closeAll } from './gates.ts'
-import { Merkle } from './merkle.tsx'
 import { Overview } from './overview.tsx'
 import { session, wipe } from './session.ts'
 import { t } from './texts.ts'
-import { Tickets } from './tickets.tsx'
 
-const tabs: [string, string, ComponentType][] = [
-  ['overview', t('tab_overview'), Overview],
+const Tickets = lazy(() => import('./tickets.tsx').then(panel => panel.Tickets))
+const Edge = lazy(() => import('./edge.tsx').then(panel => panel.Edge))
+const Merkle = lazy(() => import('./merkle.tsx').then(panel => panel.Merkle))
+const Activity = lazy(() => import('./activity.tsx').then(panel => panel.Activity))
+const Checklist = lazy(() => import('./checklist-view.tsx').then(panel => panel.Checklist))
+
+/** Fetches every panel and the core ahead of need: the network may be off when they are wanted. */
+export const preload = (): Promise<unknown> =>
+  Promise.all([Tickets, Edge, Merkle, Activity, Checklist].map(panel => panel.preload()).concat(loadCore()))
+
+type Tab = [name: string, label: string, panel: ComponentType]
+const overview: Tab = ['overview', t('tab_overview'), Overview]
+const tabs: Tab[] = [
+  overview,
   ['tickets', t('tab_tickets'), Tickets],
   ['edge', t('tab_edge'), Edge],
   ['merkle', t('tab_merkle'), Merkle],
   ['activity', t('tab_activity'), Activity],
   ['checklist', t('tab_checklist'), Checklist],
 ]
+
+/** Panels that show a heading of the first rank themselves. */
+const ownTitle = new Set(['overview', 'checklist'])
 
 const named = () => tabs.find(([name]) => `#${name}` === location.hash)?.[0] ?? 'overview'
 const current = signal(named())
@@ -152,9 +164,10 @@ function Inside() {
       </div>
     )
   }
-  const Panel = tabs.find(([name]) => name === current.value)?.[2] ?? Overview
+  const [, label, Panel] = tabs.find(([name]) => name === current.value) ?? overview
   return (
     <div id="panel" role="tabpanel" tabIndex={-1} aria-labelledby={`tab-${current.value}`}>
+      {ownTitle.has(current.value) || <h1 class="hidden-text">{label}</h1>}
       {/* A new session is a new panel; only the checklist outlives the session that it clears. */}
       <Panel key={Panel === Checklist ? 'checklist' : session.value.id + current.value} />
     </div>

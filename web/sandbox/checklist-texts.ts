@@ -32,8 +32,7 @@ export const { t: c } = translator({
   step_13: 'Export the spent list, and let gate B learn it',
   step_14: 'Clear the session',
   note_3:
-    'The report’s tokens are “compact-v3”, with a tag of about 24 bits that every scanner can forge. Ours are “a1”, signed with a key that no scanner holds.',
-  note_3_link: 'Why, in the API’s description',
+    'The report’s tokens are “compact-v3”, with a tag of about 24 bits that every scanner can forge. Ours are “a1”, signed with a key that no scanner holds: docs/formats/ticket.md.',
   note_4: 'The fastest of up to five tries counts.',
   need: 'needs step {step}',
   want: 'expected: {what}',

@@ -1,6 +1,7 @@
 // The checklist: how far it is, and what each step showed.
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { proceed, run, runChecklist, STEPS, type StepResult } from './checklist.ts'
+import { proceed, runChecklist } from './checklist.ts'
+import { run, STEPS, type StepResult } from './checklist-run.ts'
 import { c } from './checklist-texts.ts'
 import { Sign } from './ui.tsx'
 
@@ -78,11 +79,7 @@ function Step({ number, step }: { number: number; step: StepResult }) {
       </span>
       <div class="step-text">
         <strong>{titles[number - 1]}</strong>
-        {number === 3 && (
-          <p class="small soft">
-            {c('note_3')} <a href="/docs/">{c('note_3_link')}</a>
-          </p>
-        )}
+        {number === 3 && <p class="small soft">{c('note_3')}</p>}
         {number === 4 && <p class="small soft">{c('note_4')}</p>}
         {step.evidence.length > 0 && (
           <ul class="plain evidence small">

@@ -1,5 +1,4 @@
 // The fourteen steps of the field report's checklist, each with what it must show.
-import { signal } from '@preact/signals'
 import type { EdgeVerdict, Generated, Redeemed, SpentExport, Verified } from '../lib/api/types.ts'
 import { loadCore } from '../lib/core/package.ts'
 import {
@@ -13,29 +12,16 @@ import {
   TICKET_EVENT,
   validationIn,
 } from './ask.ts'
+import { run, type StepResult, todo } from './checklist-run.ts'
 import { c } from './checklist-texts.ts'
 import { closeAll, enrol, learnAt, memoryOf, verifyAt } from './gates.ts'
 import { latencies } from './latency.ts'
 import { short } from './pretty.ts'
 import { change, keptSession, session, wipe } from './session.ts'
 
-export type StepState = 'todo' | 'running' | 'pass' | 'fail'
-export type StepResult = { state: StepState; evidence: string[] }
-export type Run = {
-  state: 'idle' | 'running' | 'done'
-  /** What the run waits for somebody to do. */
-  waiting: 'go_offline' | 'go_online' | null
-  steps: StepResult[]
-}
-
-export const STEPS = 14
 const LATENCY_MS = 100
 const TRIES = 5
 const HOUR_S = 3600
-
-const todo = (): StepResult[] => Array.from({ length: STEPS }, () => ({ state: 'todo', evidence: [] }))
-/** In the page's memory only, so that the last step may clear the session. */
-export const run = signal<Run>({ state: 'idle', waiting: null, steps: todo() })
 
 /** What a step asked for and did not get. */
 class Unmet extends Error {}

@@ -167,7 +167,11 @@ function OneProof({ proof }: { proof: MerkleValidation }) {
           <Doing run={check}>{t('check')}</Doing>
         </div>
       </div>
-      <div class={`notice ${note?.holds === false ? 'bad' : ''}`} role="status" data-verdict={note?.holds}>
+      <div
+        class={`notice ${note?.holds === false ? 'bad' : 'good'}`}
+        role="status"
+        data-verdict={note?.holds}
+      >
         {note && (
           <>
             <p class="headline">

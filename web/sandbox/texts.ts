@@ -135,8 +135,8 @@ export const { t, plural } = translator({
   gate_spent: '{count} entry here|{count} entries here',
   tell: 'Tell gate {name}',
   tell_hint: 'Its list is signed; the other gate then refuses without looking at the signature.',
-  sync: 'Sync to the server',
-  list_export: 'Export the list',
+  sync: 'Sync',
+  list_export: 'Export',
   spent: 'Spent proofs at the server',
   spent_hint:
     'Signed by the server, for gates that could not ask it. Conflicts are kept and told to both sides.',

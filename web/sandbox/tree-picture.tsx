@@ -6,7 +6,8 @@ import { t } from './texts.ts'
 import { climb, type Rung } from './tree.ts'
 import { Sign } from './ui.tsx'
 
-const WIDTH = 340
+const WIDTH = 376
+const APART = 128
 const STEP = 62
 const BOX = { width: 104, height: 34 }
 const middle = WIDTH / 2
@@ -39,7 +40,7 @@ export function TreePicture({ proof }: { proof: MerkleValidation }) {
         aria-label={t('tree_alt', { count: rungs.length, hash: letters(leaf), root: letters(top) })}
       >
         {rungs.map(({ sibling, side }, level) => {
-          const x = side === 'left' ? middle - 110 : middle + 110
+          const x = side === 'left' ? middle - APART : middle + APART
           const [from, to] = [yOf(level), yOf(level + 1) + BOX.height]
           return (
             <g key={sibling + String(level)}>

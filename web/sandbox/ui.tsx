@@ -1,6 +1,7 @@
 // Small parts that every panel uses.
 import type { ComponentChildren } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
+import { CopyButton as PlainCopyButton } from '../lib/ui/copy-button.tsx'
 import { t } from './texts.ts'
 
 /** The sign that goes with a word, so that colour is never alone. */
@@ -19,23 +20,8 @@ export function Sign({ tone }: { tone: 'good' | 'bad' | 'plain' | 'busy' }) {
 }
 
 export function CopyButton({ text, label }: { text: () => string; label: string }) {
-  const [done, setDone] = useState<string | null>(null)
-  const timer = useRef(0)
-  useEffect(() => () => clearTimeout(timer.current), [])
-  const copy = async () => {
-    const end = await navigator.clipboard.writeText(text()).then(
-      () => t('copied'),
-      () => t('copy_failed'),
-    )
-    setDone(end)
-    clearTimeout(timer.current)
-    timer.current = window.setTimeout(() => setDone(null), 2_000)
-  }
-  return (
-    <button class="button quiet tight" type="button" aria-label={done ?? label} onClick={() => void copy()}>
-      {done ?? t('copy')}
-    </button>
-  )
+  const words = { copy: t('copy'), copied: t('copied'), failed: t('copy_failed') }
+  return <PlainCopyButton text={text} label={label} words={words} />
 }
 
 /** A button that shows that its work is under way and cannot be pressed twice. */

@@ -42,6 +42,7 @@ export const { t } = translator({
   saved_copy: 'No connection. This is the copy from {at}.',
   file_failed: 'That needs a connection. Please try again.',
   private: 'Keep this page to yourself: whoever shows the code first gets in.',
+  receipt: 'Check my receipt',
   remove: 'Remove from this phone',
   remove_title: 'Remove this ticket from this phone?',
   remove_text: 'The ticket stays valid. You need its link or the PDF to open it again.',

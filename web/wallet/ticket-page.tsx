@@ -7,9 +7,12 @@ import { dropTicket, getKeptTicket, type KeptTicket, keepTicket } from '../lib/d
 import { dayIn, momentIn, timeIn, zoneLabel } from '../lib/time/zone.ts'
 import { CodeImage } from '../lib/ui/code-image.tsx'
 import { Confirm } from '../lib/ui/confirm.tsx'
+import { lazy } from '../lib/ui/lazy.tsx'
 import { saveFile } from '../lib/ui/save-file.ts'
 import { BigCode } from './big-code.tsx'
 import { t } from './texts.ts'
+
+const Receipt = lazy(() => import('./receipt.tsx').then(part => part.Receipt))
 
 type State = { kept: KeptTicket | null; fresh: boolean; failure: 'link' | 'network' | null }
 
@@ -73,6 +76,7 @@ function TicketView({ kept, state }: { kept: KeptTicket; state: State }) {
   const [big, setBig] = useState(false)
   const [removing, setRemoving] = useState(false)
   const [failed, setFailed] = useState(false)
+  const [checking, setChecking] = useState(false)
   const { ticket } = kept
   const { event } = ticket
   const zone = event.time_zone
@@ -189,6 +193,16 @@ function TicketView({ kept, state }: { kept: KeptTicket; state: State }) {
         </button>
       </div>
       <div aria-live="polite">{failed && <p class="notice bad">{t('file_failed')}</p>}</div>
+      {ticket.merkle_validation &&
+        (checking ? (
+          <Receipt ticket={ticket} validation={ticket.merkle_validation} />
+        ) : (
+          <div>
+            <button class="button quiet" type="button" onClick={() => setChecking(true)}>
+              {t('receipt')}
+            </button>
+          </div>
+        ))}
       <div class="stack small soft">
         <p role="status">
           {state.fresh

@@ -28,7 +28,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The store answers. */
+        /** The store takes scans; else 503, and a proxy in front should ask another server. */
         get: operations["ready"];
         put?: never;
         post?: never;
@@ -1282,26 +1282,10 @@ export interface components {
         HeldTicket: components["schemas"]["Ticket"] & {
             merkle_validation?: components["schemas"]["MerkleValidation"] | null;
         };
-        /** @description A signing key. The secret is shown to nobody. */
-        Key: {
-            /** @description `ed25519` or `hs256`. */
-            algorithm: string;
-            /** @description From when on its tickets are refused; null for never. */
-            not_after?: string | null;
-            /**
-             * Format: int32
-             * @description Its number, which tokens name.
-             */
-            number: number;
-            /** @description 32 bytes in base64url; null for a shared secret. */
-            public_key?: string | null;
-            /** @description From when on it signs nothing; null while it signs. */
-            retired_at?: string | null;
-        };
         /** @description The keys of an event. */
         Keys: {
             /** @description By number. */
-            keys: components["schemas"]["Key"][];
+            keys: components["schemas"]["SigningKey"][];
         };
         /** @description A log and the key that checks it. */
         LogKey: {
@@ -1687,6 +1671,22 @@ export interface components {
         SignIn: {
             password: string;
             username: string;
+        };
+        /** @description A signing key. The secret is shown to nobody. */
+        SigningKey: {
+            /** @description `ed25519` or `hs256`. */
+            algorithm: string;
+            /** @description From when on its tickets are refused; null for never. */
+            not_after?: string | null;
+            /**
+             * Format: int32
+             * @description Its number, which tokens name.
+             */
+            number: number;
+            /** @description 32 bytes in base64url; null for a shared secret. */
+            public_key?: string | null;
+            /** @description From when on it signs nothing; null while it signs. */
+            retired_at?: string | null;
         };
         /** @description Entries, as JSON and signed. */
         SpentExport: {

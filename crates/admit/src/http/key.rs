@@ -17,7 +17,7 @@ use crate::{App, clock};
 
 /// A signing key. The secret is shown to nobody.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Key {
+pub(super) struct SigningKey {
     /// Its number, which tokens name.
     number: u8,
     /// `ed25519` or `hs256`.
@@ -34,7 +34,7 @@ pub(super) struct Key {
 #[derive(Serialize, ToSchema)]
 pub(super) struct Keys {
     /// By number.
-    keys: Vec<Key>,
+    keys: Vec<SigningKey>,
 }
 
 /// What becomes of the old keys.
@@ -47,7 +47,7 @@ pub(super) struct RotateInput {
 
 fn keys(app: &App, event: admit_core::id::EventNo) -> Keys {
     let book = app.books.now();
-    let keys = book.signers(event).iter().map(|key| Key {
+    let keys = book.signers(event).iter().map(|key| SigningKey {
         number: key.number.0,
         algorithm: key.algorithm.name().to_owned(),
         public_key: key.public_key.map(|bytes| BASE64URL_NOPAD.encode(&bytes)),

@@ -80,13 +80,13 @@ async fn a_code_that_is_no_ticket_leaves_no_leaf() {
 async fn a_holder_keeps_the_receipt_of_the_ticket() {
     let app = TestApp::start().await;
     let registered = app.register("A Guest").await;
-    let holder = Who::Bearer(registered["access"].as_str().unwrap().to_owned());
-    let held = app.get(&holder, "/v1/ticket").await.expect(StatusCode::OK).json();
-    let proven = prove(&app, &held).await;
-    assert_eq!((proven.kind, proven.ticket.as_deref()), ("issue", held["number"].as_str()));
-    let receipt = text(&app, &format!("receipts/{}", proven.index)).await;
+    let asker = Who::Bearer(registered["access"].as_str().unwrap().to_owned());
+    let ticket = app.get(&asker, "/v1/ticket").await.expect(StatusCode::OK).json();
+    let proven = prove(&app, &ticket).await;
+    assert_eq!((proven.kind, proven.ticket.as_deref()), ("issue", ticket["number"].as_str()));
+    let kept = text(&app, &format!("receipts/{}", proven.index)).await;
     let keys = [Verifier::parse(&vkey(&app).await).unwrap()];
-    let head = Receipt::parse(&receipt).unwrap().verify(None, &keys).unwrap();
+    let head = Receipt::parse(&kept).unwrap().verify(None, &keys).unwrap();
     assert_eq!(head.origin, proven.origin);
 }
 

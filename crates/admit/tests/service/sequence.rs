@@ -133,8 +133,8 @@ impl World {
             }
             Operation::Sync { gate } => {
                 let (gate, signer) = &self.gates[*gate];
-                let signed = gate.spent_after(0).sign(signer).unwrap();
-                self.ask("edge/spent/sync", json!({"event": event, "signed": signed})).await;
+                let list = gate.spent_after(0).sign(signer).unwrap();
+                self.ask("edge/spent/sync", json!({"event": event, "signed": list})).await;
             }
         }
     }

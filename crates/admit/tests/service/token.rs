@@ -19,12 +19,25 @@ async fn with_format(format: &str) -> (TestApp, String) {
 
 #[tokio::test]
 async fn every_format_is_admitted_once() {
-    for format in ["a1", "jwt-eddsa", "jwt-hs256"] {
+    for format in ["a1", "a1-hmac", "jwt-eddsa", "jwt-hs256"] {
         let (app, code) = with_format(format).await;
         let device = app.device().await;
         app.scan(&device, &code, 1).await.expect(StatusCode::OK);
         app.scan(&device, &code, 2).await.expect(StatusCode::CONFLICT);
     }
+}
+
+/// A gate holds public keys only: whether a shared secret signed a ticket, it has to ask.
+#[tokio::test]
+async fn a_ticket_of_a_shared_secret_is_asked_of_the_server_and_is_smaller() {
+    let (app, code) = with_format("a1-hmac").await;
+    let setup = app.get(&app.device().await, "/v1/gate").await.expect(StatusCode::OK).json();
+    let setup: admit_core::setup::Setup = serde_json::from_value(setup).unwrap();
+    let judge = admit_core::setup::Judge::new(setup).unwrap();
+    let told = judge.judge(&code, admit_core::id::GateNo(1), app.app.now());
+    assert_eq!(told.verdict, "ask_server");
+    let (_, public) = with_format("a1").await;
+    assert!(code.len() + 60 < public.len(), "{} and {}", code.len(), public.len());
 }
 
 #[tokio::test]

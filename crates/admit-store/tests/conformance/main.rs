@@ -2,21 +2,19 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
 #[expect(dead_code, reason = "these facts need a cluster that is left alone")]
-#[path = "common/postgres.rs"]
+#[path = "../common/postgres.rs"]
 mod postgres;
+
+mod log;
+mod spent;
 
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
 use admit_core::admission::{Scan, Standing, Verdict};
 use admit_core::id::{DeviceNo, EventNo, GateNo, GateSet, KeyNo, ScanId, TicketId, TypeNo, UnixMs};
-use admit_core::log::leaf::{Kind, Leaf, LogKey};
-use admit_core::log::tree::{
-    Tiles, consistency, consistency_tiles, inclusion, inclusion_tiles, leaf_hash, root, root_tiles,
-    verify_consistency, verify_inclusion,
-};
+use admit_core::log::leaf::LogKey;
 use admit_core::reason::Reason;
-use admit_core::spent::SpentEntry;
 use admit_core::stats::Outcome;
 use admit_core::ticket::{Algorithm, Format, KeyRing, RingKey, SigningSecret, Verified};
 use admit_core::vault::Sealed;
@@ -24,9 +22,7 @@ use admit_store::Store;
 use admit_store::account::{Pairing, Role, User};
 use admit_store::admission::{Recorded, ScanRecord, Undone};
 use admit_store::event::{Changed, EventDetails, TypeDetails};
-use admit_store::key::SigningKey;
 use admit_store::postgres::PostgresStore;
-use admit_store::spent::Import;
 use admit_store::sqlite::{Durability, SqliteStore};
 use admit_store::ticket::{IdempotencyKey, Issued, NewTicket, Person, Terms, Ticket, TicketFilter};
 use postgres::Cluster;
@@ -429,133 +425,6 @@ fn names_of_events_and_gates_are_unique() {
     });
 }
 
-async fn kinds(s: &Subject) -> Vec<Kind> {
-    let leaves = s.store.log_entries(s.event, 0, 256).await.unwrap();
-    leaves.iter().map(|leaf| Leaf::parse(leaf).unwrap().kind).collect()
-}
-
-#[test]
-fn every_fact_is_a_leaf_of_the_log() {
-    check(|s| async move {
-        let ticket = issue(&s, new_ticket(s.event, 1)).await;
-        let id = ticket.grant.ticket;
-        admit(&s, &ticket, scan(1, 1)).await;
-        admit(&s, &ticket, scan(2, 1)).await;
-        s.store.undo(s.event, DeviceNo(1), ScanId([1; 16]), NOW, LOG_KEY).await.unwrap();
-        s.store.set_standing(s.event, id, Standing::Revoked, NOW, LOG_KEY).await.unwrap();
-        s.store.set_standing(s.event, id, Standing::Issued, NOW, LOG_KEY).await.unwrap();
-        let told = [
-            Kind::Genesis,
-            Kind::Issue,
-            Kind::Admit,
-            Kind::Refuse,
-            Kind::Undo,
-            Kind::Revoke,
-            Kind::Reinstate,
-        ];
-        assert_eq!(kinds(&s).await, told);
-    });
-}
-
-#[test]
-fn what_is_asked_again_is_not_logged_again() {
-    check(|s| async move {
-        let ticket = issue(&s, new_ticket(s.event, 1)).await;
-        let id = ticket.grant.ticket;
-        for _ in 0..2 {
-            s.store.admit(verified(&ticket), scan(1, 1), LOG_KEY).await.unwrap();
-            s.store.undo(s.event, DeviceNo(1), ScanId([1; 16]), NOW, LOG_KEY).await.unwrap();
-            s.store.set_standing(s.event, id, Standing::Revoked, NOW, LOG_KEY).await.unwrap();
-        }
-        let told = [Kind::Genesis, Kind::Issue, Kind::Admit, Kind::Undo, Kind::Revoke];
-        assert_eq!(kinds(&s).await, told);
-    });
-}
-
-fn signing_key(event: EventNo) -> SigningKey {
-    SigningKey {
-        event,
-        number: KeyNo(1),
-        algorithm: Algorithm::Ed25519,
-        secret: sealed(),
-        public_key: Some([8; 32]),
-        created_at: NOW,
-        retired_at: None,
-        not_after: None,
-    }
-}
-
-#[test]
-fn a_change_of_a_key_is_a_leaf_and_its_sealing_is_not() {
-    check(|s| async move {
-        let key = signing_key(s.event);
-        s.store.put_key(key.clone(), NOW).await.unwrap();
-        s.store.put_key(key.clone(), NOW).await.unwrap();
-        s.store.put_key(SigningKey { retired_at: Some(NOW), ..key }, NOW).await.unwrap();
-        assert_eq!(kinds(&s).await, [Kind::Genesis, Kind::Key, Kind::Key]);
-        assert_eq!(s.store.keys().await.unwrap()[0].retired_at, Some(NOW));
-    });
-}
-
-#[test]
-fn every_answer_proves_its_leaf_also_in_a_crowd() {
-    check(|s| async move {
-        let mut tickets = Vec::new();
-        for n in 0..40 {
-            tickets.push(issue(&s, new_ticket(s.event, n)).await);
-        }
-        let mut tasks = tokio::task::JoinSet::new();
-        // 10 scans of each of 40 tickets: the log grows over the width of a tile.
-        for n in 0..400u16 {
-            let (store, ticket) = (Arc::clone(&s.store), verified(&tickets[usize::from(n % 40)]));
-            let mut id = [0; 16];
-            id[..2].copy_from_slice(&n.to_be_bytes());
-            let scan = Scan { id: ScanId(id), ..scan(0, 1) };
-            tasks.spawn(async move { store.admit(ticket, scan, LOG_KEY).await.unwrap() });
-        }
-        for recorded in tasks.join_all().await {
-            let Recorded::New(record, logged) = recorded else { panic!("{recorded:?}") };
-            let hash = leaf_hash(&logged.leaf);
-            assert_eq!(record.leaf, Some(logged.index));
-            verify_inclusion(logged.index, logged.size, &hash, &logged.path, &logged.root).unwrap();
-        }
-        let head = s.store.log_head(s.event).await.unwrap().unwrap();
-        assert_eq!(head.size, 1 + 40 + 400);
-        assert_eq!(head.origin, format!("{HOST}/log/{}", s.event.0));
-    });
-}
-
-async fn tiles(s: &Subject, ids: Vec<admit_core::log::tree::TileId>) -> Tiles {
-    let mut tiles = Tiles::default();
-    for id in ids {
-        tiles.0.insert(id, s.store.log_tile(s.event, id).await.unwrap());
-    }
-    tiles
-}
-
-#[test]
-fn old_leaves_and_old_heads_can_be_proved_later() {
-    check(|s| async move {
-        s.store.change_type(s.event, TypeNo(1), kind(1000)).await.unwrap();
-        let ticket = issue(&s, new_ticket(s.event, 0)).await;
-        let old = s.store.log_head(s.event).await.unwrap().unwrap();
-        for n in 1..600 {
-            issue(&s, new_ticket(s.event, n)).await;
-        }
-        let new = s.store.log_head(s.event).await.unwrap().unwrap();
-        let index = ticket.leaf.unwrap();
-        let known = tiles(&s, inclusion_tiles(index, new.size)).await;
-        let path = inclusion(index, new.size, &known).unwrap();
-        let leaf = s.store.log_entries(s.event, index, 1).await.unwrap().remove(0);
-        verify_inclusion(index, new.size, &leaf_hash(&leaf), &path, &new.root).unwrap();
-        let known = tiles(&s, consistency_tiles(old.size, new.size)).await;
-        let path = consistency(old.size, new.size, &known).unwrap();
-        verify_consistency(old.size, new.size, &path, &old.root, &new.root).unwrap();
-        let known = tiles(&s, root_tiles(new.size)).await;
-        assert_eq!(root(new.size, &known), Some(new.root));
-    });
-}
-
 #[test]
 fn a_ticket_may_have_terms_of_its_own_and_is_found_by_its_link() {
     check(|s| async move {
@@ -575,75 +444,6 @@ fn a_ticket_may_have_terms_of_its_own_and_is_found_by_its_link() {
         assert_eq!((ticket.grant.max_uses, ticket.grant.gates), (3, terms.gates));
         assert_eq!(s.store.ticket_by_link(u64::MAX).await.unwrap(), Some(ticket));
         assert_eq!(s.store.ticket_by_link(5).await.unwrap(), None);
-    });
-}
-
-#[test]
-fn a_log_goes_on_under_another_name_after_the_database_was_set_back() {
-    check(|s| async move {
-        issue(&s, new_ticket(s.event, 1)).await;
-        let before = s.store.log_head(s.event).await.unwrap().unwrap();
-        let origin = format!("{}/2", before.origin);
-        let quote = "gate.example/log/1\n99\n".to_owned();
-        let after = s.store.fork_log(s.event, origin.clone(), quote.clone(), NOW).await.unwrap();
-        assert_eq!((after.origin, after.size), (origin, before.size + 1));
-        let leaf = s.store.log_entries(s.event, before.size, 1).await.unwrap().remove(0);
-        assert_eq!(Leaf::parse(&leaf).unwrap().body, quote.as_bytes());
-    });
-}
-
-fn spent(sequence: u64, ticket: &Ticket) -> SpentEntry {
-    SpentEntry { sequence, gate: GateNo(1), at: NOW, digest: ticket.grant.digest() }
-}
-
-async fn import(s: &Subject, device: i64, entries: Vec<SpentEntry>) -> Import {
-    s.store.import_spent(s.event, DeviceNo(device), entries, LOG_KEY).await.unwrap().0
-}
-
-#[test]
-fn entries_from_a_gate_count_once_however_often_they_come() {
-    check(|s| async move {
-        let ticket = issue(&s, new_ticket(s.event, 1)).await;
-        let mut committed = s.store.committed();
-        let first = import(&s, 5, vec![spent(1, &ticket)]).await;
-        assert_eq!((first.stored, first.duplicates), (1, 0));
-        let again = import(&s, 5, vec![spent(1, &ticket)]).await;
-        assert_eq!((again.stored, again.duplicates), (0, 1));
-        let told = committed.recv().await.unwrap();
-        assert_eq!(told[0].outcome, Outcome::Admit { use_no: 1 });
-        let refused = admit(&s, &ticket, scan(1, 1)).await;
-        assert_eq!(refused.outcome, Outcome::Refuse(Reason::AlreadyUsed));
-        assert_eq!(kinds(&s).await, [Kind::Genesis, Kind::Issue, Kind::Import, Kind::Refuse]);
-    });
-}
-
-#[test]
-fn two_gates_that_both_admitted_are_a_conflict_that_both_can_see() {
-    check(|s| async move {
-        let ticket = issue(&s, new_ticket(s.event, 1)).await;
-        import(&s, 5, vec![spent(1, &ticket)]).await;
-        let second = import(&s, 6, vec![spent(1, &ticket)]).await;
-        assert_eq!((second.stored, second.conflicts.len()), (0, 1));
-        for device in [None, Some(DeviceNo(5)), Some(DeviceNo(6))] {
-            let seen = s.store.conflicts(s.event, device, 10).await.unwrap();
-            assert_eq!(seen, second.conflicts);
-        }
-        assert!(s.store.conflicts(s.event, Some(DeviceNo(7)), 10).await.unwrap().is_empty());
-        let ticket = s.store.ticket(s.event, ticket.grant.ticket).await.unwrap().unwrap();
-        assert_eq!(ticket.history.uses, 1);
-    });
-}
-
-#[test]
-fn an_entry_that_changed_or_was_never_issued_is_told_apart() {
-    check(|s| async move {
-        let (one, two) =
-            (issue(&s, new_ticket(s.event, 1)).await, issue(&s, new_ticket(s.event, 2)).await);
-        import(&s, 5, vec![spent(1, &one)]).await;
-        let mut unknown = spent(2, &one);
-        unknown.digest.0[0] ^= 1;
-        let odd = import(&s, 5, vec![spent(1, &two), unknown]).await;
-        assert_eq!((odd.altered, odd.unknown, odd.stored), (vec![1], vec![2], 0));
     });
 }
 

@@ -1,0 +1,36 @@
+// What the audit log's page says.
+import { translator } from '../lib/i18n/translate.ts'
+
+export const { t: l } = translator({
+  title: 'Audit log',
+  what: 'Every ticket, entry, refusal and key change is an entry of one public log. It names nobody. Nothing in it can be changed or left out without showing.',
+  entries: 'Entries',
+  root: 'Root',
+  origin: 'Origin',
+  key: 'Key of the log',
+  key_hint: 'Publish it before the event: whoever has it can check every receipt, now and in ten years.',
+  copy: 'Copy',
+  copied: 'Copied',
+  copy_failed: 'Could not copy',
+  copy_key: 'Copy the key of the log',
+  changed: 'The log has another key now than when this browser first saw it',
+  changed_hint:
+    'That must only be after an old backup was restored. If nobody here did that, somebody shows you another log.',
+  trust: 'Trust the new key',
+  refresh: 'Refresh',
+  checkpoint: 'Download checkpoint',
+  docs: 'The API of the log',
+  download_failed: 'The checkpoint could not be loaded.',
+  check_title: 'Check a receipt',
+  check_what: 'In this browser, against the key above: the file of a receipt, or a proof as JSON.',
+  receipt: 'Receipt',
+  receipt_hint: 'Paste it, or drop its file here.',
+  file: 'Choose a file',
+  check: 'Check',
+  not_read: 'This is neither a receipt nor a proof.',
+  holds: 'It holds: entry {number} of {size} is “{kind}”, of {at}.',
+  holds_ticket: 'It is about ticket {ticket}.',
+  holds_closed: 'What it is about is sealed; the ticket’s holder can open it.',
+  fails: 'It does not hold: {why}.',
+  no_checker: 'The checker could not be loaded. Please try again.',
+})
