@@ -1,6 +1,6 @@
 // The head of every page of one event: its name, its date, and its sections.
 import type { ComponentChildren } from 'preact'
-import { useEffect } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 import type { DeskEvent } from '../lib/api/types.ts'
 import { momentIn, zoneLabel } from '../lib/time/zone.ts'
 import { eventPath, type Section } from './router.ts'
@@ -18,8 +18,10 @@ export function EventFrame({ event, section, children }: EventFrameProps) {
     ['log', t('tab_log')],
   ]
   const current = tabs.find(([name]) => name === section)?.[1] ?? ''
+  const nav = useRef<HTMLElement>(null)
   useEffect(() => {
     document.title = `${current} · ${event.name} · Admit One`
+    nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
   }, [current, event.name])
   return (
     <div class="stack loose">
@@ -35,7 +37,7 @@ export function EventFrame({ event, section, children }: EventFrameProps) {
             {t('public_page')}
           </a>
         </p>
-        <nav class="tabs" aria-label={t('event_sections')}>
+        <nav ref={nav} class="tabs" aria-label={t('event_sections')}>
           {tabs.map(([name, label]) => (
             <a
               key={name}

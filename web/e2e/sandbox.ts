@@ -42,6 +42,7 @@ async function keyboard(page: Page): Promise<void> {
   await page.waitForSelector('#tab-checklist:focus')
   await page.keyboard.press('Home')
   await page.waitForSelector('#tab-overview:focus')
+  await page.waitForSelector('#panel[aria-labelledby="tab-overview"] .callout a')
   must((await page.locator('[role=tab][tabindex="0"]').count()) === 1, 'one tab in the order of the Tab key')
   // One stop for the tabs, the next is inside the panel.
   await page.keyboard.press('Tab')

@@ -1,5 +1,4 @@
 // Everything that was done in this session, and how long it took.
-import { headlineOf } from './headline.ts'
 import { latencies } from './latency.ts'
 import { timeOf } from './moment.ts'
 import { session } from './session.ts'
@@ -43,9 +42,9 @@ export function Activity() {
                     {exchange.method} {exchange.path}
                   </td>
                   <td class="answer-cell">
-                    <Sign tone={headlineOf(exchange).tone} />
+                    <Sign tone={exchange.headline.tone} />
                     <span class="numeric">{exchange.status ?? t('local')}</span>
-                    <span class="hidden-text">{headlineOf(exchange).text}</span>
+                    <span class="hidden-text">{exchange.headline.text}</span>
                   </td>
                   <td class="numeric">{t('ms', { ms: exchange.ms })}</td>
                 </tr>

@@ -1,6 +1,6 @@
 // Asks the server and writes down what was sent, what came back and how long it took, refusals and problems included.
 import { signal } from '@preact/signals'
-import type { MerkleValidation, Sandbox } from '../lib/api/types.ts'
+import type { ControlField, MerkleValidation, Sandbox } from '../lib/api/types.ts'
 import { checkProof, NoChecker, ProofRefused } from '../lib/core/proof.ts'
 import { headOf } from './checkpoint.ts'
 import {
@@ -16,6 +16,8 @@ import { t } from './texts.ts'
 
 export type Door = { state: 'opening' | 'closed' | 'no_answer' } | { state: 'open'; events: string[] }
 export const door = signal<Door>({ state: 'opening' })
+/** What a ticket can be told to do; the same for every session. */
+export const controls = signal<ControlField[]>([])
 /** In memory only; it is asked for at each visit. */
 let key = ''
 
@@ -99,8 +101,8 @@ export async function checkNote(validation: unknown, origin: string): Promise<Pr
   const log = Object.values(session.value.logs).find(known => known.origin === origin)
   if (!log) return { holds: false, why: t('proof_other_log') }
   try {
-    const { index, size, kind, root } = await checkProof(validation, log.vkey)
-    return { holds: true, index, size, kind, root }
+    const { index, size, kind, root, ticket } = await checkProof(validation, log.vkey)
+    return { holds: true, index, size, kind, root, ticket }
   } catch (error) {
     if (error instanceof NoChecker) return { holds: false, why: t('no_checker') }
     if (error instanceof ProofRefused) return { holds: false, why: error.message }
@@ -138,7 +140,7 @@ export async function refreshLog(event: string): Promise<LogMemory | null> {
   return state && remember(event, state)
 }
 
-/** Opens the sandbox: its key, and both logs as they are now. Not written down, since nobody asked for it. */
+/** Opens the sandbox: its key, the controls, and both logs as they are now. Not written down, since nobody asked for it. */
 export async function open(): Promise<void> {
   const told = await exchange('GET', '/v1/sandbox', undefined)
   if (told.status !== 200) {
@@ -154,6 +156,10 @@ export async function open(): Promise<void> {
       async (_operation, path) => (await exchange('GET', path, undefined)).body,
     )
     if (state) remember(event, state)
+  }
+  if (controls.value.length === 0) {
+    const known = await exchange('GET', '/v1/tickets/controls', undefined)
+    if (known.status === 200) controls.value = known.body as ControlField[]
   }
   door.value = { state: 'open', events: sandbox.events }
 }

@@ -42,7 +42,7 @@ function proved({ body, exchange }: Answered<unknown>, circuit: string, ticket?:
   same('circuit_id', validation?.circuit_id, circuit)
   const { proof } = exchange
   want(proof?.holds, c('want_proof', { why: proof && !proof.holds ? proof.why : '–' }))
-  if (ticket) want(validation?.opening, c('want_same_ticket', { ticket }))
+  if (ticket) want(proof.ticket === ticket, c('want_same_ticket', { ticket }))
   const { index, size, kind, root } = proof
   return c('ev_proof', { circuit, number: index + 1, size, kind, root: short(root) })
 }
@@ -117,7 +117,8 @@ const steps: ((memory: Memory) => Promise<string[]>)[] = [
     return [c('ev_format', { format, modules: qr.modules, digest: short(proofDigest) }), proof, took(minted)]
   },
   async memory => {
-    const { token } = need(memory.minted, 3)
+    const minted = need(memory.minted, 3)
+    const { token } = minted
     let fastest = Number.POSITIVE_INFINITY
     for (let tries = 1; tries <= TRIES; tries++) {
       const body = { token, event: TICKET_EVENT, entryPoint: 'main-gate' }
@@ -125,7 +126,9 @@ const steps: ((memory: Memory) => Promise<string[]>)[] = [
       status(seenTicket, 200)
       same('valid', seenTicket.body.valid, true)
       same('policy.usesRemaining', seenTicket.body.policy.usesRemaining, 1)
+      // Looking changes nothing, so the newest entry about the ticket is still that of step 3.
       const proof = proved(seenTicket, 'ticket')
+      same('inclusion_index', indexIn(seenTicket.body), indexIn(minted))
       fastest = Math.min(fastest, seenTicket.exchange.ms)
       if (fastest < LATENCY_MS) {
         const which = tries === 1 ? [] : [c('ev_tries', { count: tries })]
@@ -178,7 +181,7 @@ const steps: ((memory: Memory) => Promise<string[]>)[] = [
     same('offline', body.offline, true)
     same('serverRequired', body.serverRequired, false)
     same('proofDigest', body.proofDigest, issued.body.proofDigest)
-    const proof = proved(issued, 'edge')
+    const proof = proved(issued, 'edge', issued.body.ticketId)
     await settled()
     const made = seen.requests - before
     want(made === 0, c('want_silence', { count: made }))
@@ -186,13 +189,13 @@ const steps: ((memory: Memory) => Promise<string[]>)[] = [
     return [c('ev_local', { ms: exchange.ms, requests: made }), network, proof]
   },
   async memory => {
-    const { token, proofDigest } = need(memory.issued, 7).body
+    const { token, ticketId, proofDigest } = need(memory.issued, 7).body
     const presented = { token, event: EDGE_EVENT, gate: 'gate-a' }
     const used = await ask<EdgeVerdict>('edge_consume', 'POST', '/v1/tickets/edge/consume', presented)
     status(used, 200)
     same('consumed', used.body.consumed, true)
     same('spentProof.digest', used.body.spentProof?.digest, proofDigest)
-    const proof = proved(used, 'edge')
+    const proof = proved(used, 'edge', ticketId)
     const sequence = used.body.spentProof?.sequence ?? 0
     memory.sequence = sequence
     return [c('ev_spent', { digest: short(proofDigest), sequence }), proof, took(used)]
@@ -214,10 +217,13 @@ const steps: ((memory: Memory) => Promise<string[]>)[] = [
     same('registry.usesRemaining', used.body.registry?.usesRemaining, 0)
     const [before, now] = [indexIn(minted), indexIn(used.body)]
     want(now > before, c('want_grown', { than: before, got: now }))
-    return [c('ev_uses', { count: 0 }), proved(used, 'ticket'), took(used)]
+    return [c('ev_uses', { count: 0 }), proved(used, 'ticket', minted.ticketId), took(used)]
   },
   async memory => {
-    await settled()
+    const all = () => session.value.exchanges.filter(exchange => exchange.where === 'server').length
+    // The browser tells of a request a little after it ended.
+    for (let looks = 0; looks < 10 && all() !== seen.requests - memory.began.requests; looks++)
+      await settled()
     const mine = session.value.exchanges
     const listed = mine.filter(exchange => exchange.where === 'server')
     const counted = seen.requests - memory.began.requests

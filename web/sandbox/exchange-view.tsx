@@ -1,6 +1,5 @@
 // One operation as it went: what it means in one line, the code if there is one, the proof, and both bodies.
 import { CodeImage } from '../lib/ui/code-image.tsx'
-import { headlineOf } from './headline.ts'
 import { pretty, whole } from './pretty.ts'
 import type { Exchange, ProofNote } from './session.ts'
 import { session } from './session.ts'
@@ -18,7 +17,7 @@ export function Latest({ of }: { of: string[] }) {
 }
 
 export function ExchangeView({ exchange }: { exchange: Exchange }) {
-  const { tone, text } = headlineOf(exchange)
+  const { tone, text } = exchange.headline
   const qr = (exchange.answer as { qr?: { svg: string; mode: string; modules: number } } | null)?.qr
   const number = (exchange.answer as { ticketId?: string } | null)?.ticketId ?? ''
   return (

@@ -1,8 +1,10 @@
 // One line that says what an answer means.
-import type { Exchange } from './session.ts'
 import { t } from './texts.ts'
 
 export type Headline = { tone: 'good' | 'bad' | 'plain'; text: string }
+
+/** What a headline is made from. */
+export type Told = { where: 'server' | 'browser'; status: number | null; answer: unknown }
 
 type Loose = {
   code?: string
@@ -31,9 +33,9 @@ const left = (uses: number | null | undefined) =>
 const signature = (valid: boolean | null | undefined) =>
   valid === true ? t('signature_right') : valid === false ? t('signature_wrong') : t('signature_unseen')
 
-export function headlineOf(exchange: Exchange): Headline {
-  if (exchange.where === 'server' && exchange.status === null) return { tone: 'bad', text: t('no_answer') }
-  const { answer } = exchange
+export function headlineOf(told: Told): Headline {
+  if (told.where === 'server' && told.status === null) return { tone: 'bad', text: t('no_answer') }
+  const { answer } = told
   if (Array.isArray(answer)) return { tone: 'plain', text: t('head_list', { count: answer.length }) }
   if (typeof answer !== 'object' || answer === null) return { tone: 'plain', text: t('head_text') }
   const body = answer as Loose

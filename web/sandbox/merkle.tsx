@@ -64,7 +64,7 @@ function Log({ event }: { event: string }) {
     <div class="card stack" data-log={event}>
       <div class="row apart">
         <h3 class="mono">{event}</h3>
-        <CopyButton text={() => log.vkey} label={t('copy_key')} />
+        <CopyButton text={() => log.vkey} label={t('copy_key')} shown={t('copy_key')} />
       </div>
       <dl class="facts">
         <dt>{t('vkey')}</dt>
@@ -187,7 +187,7 @@ function OneProof({ proof }: { proof: MerkleValidation }) {
                     origin: proof.origin,
                     kind: note.kind,
                   })
-                : note.why}
+                : t('why', { why: note.why })}
             </p>
           </>
         )}

@@ -1,8 +1,6 @@
 // What the sandbox is, whether it answers, and what a ticket can be told to do.
-import { useEffect, useState } from 'preact/hooks'
-import { call } from '../lib/api/http.ts'
-import type { ControlField } from '../lib/api/types.ts'
-import { ask, EDGE_EVENT, refreshLog, TICKET_EVENT } from './ask.ts'
+import { useState } from 'preact/hooks'
+import { ask, controls, EDGE_EVENT, refreshLog, TICKET_EVENT } from './ask.ts'
 import { session } from './session.ts'
 import { t } from './texts.ts'
 import { Doing, Sign } from './ui.tsx'
@@ -111,10 +109,6 @@ function Health() {
 }
 
 function Controls() {
-  const [fields, setFields] = useState<ControlField[]>([])
-  useEffect(() => {
-    call<ControlField[]>('GET', '/v1/tickets/controls').then(setFields, () => setFields([]))
-  }, [])
   return (
     <section class="card stack" aria-labelledby="controls-title">
       <h2 id="controls-title">{t('controls')}</h2>
@@ -131,7 +125,7 @@ function Controls() {
           </tr>
         </thead>
         <tbody>
-          {fields.map(field => (
+          {controls.value.map(field => (
             <tr key={field.name}>
               <th scope="row" class="mono">
                 {field.name}

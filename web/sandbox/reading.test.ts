@@ -1,11 +1,10 @@
 // What the page reads out of texts and answers.
 import { expect, it } from 'vitest'
 import { headOf } from './checkpoint.ts'
-import { headlineOf } from './headline.ts'
+import { headlineOf, type Told } from './headline.ts'
 import { base64, base64Url, fromBase64, fromHex, hex } from './hex.ts'
 import { latencies } from './latency.ts'
-import { pretty, whole } from './pretty.ts'
-import type { Exchange } from './session.ts'
+import { pretty, trimmed, whole } from './pretty.ts'
 
 it('reads a checkpoint', () => {
   const root = fromHex('0f'.repeat(32))
@@ -36,9 +35,20 @@ it('cuts long texts for reading and not for copying', () => {
   expect(pretty('plain\ntext')).toBe('plain\ntext')
 })
 
-const exchange = (answer: unknown, more: Partial<Exchange> = {}): Exchange => ({
-  ...{ id: 1, at: '', operation: 'x', where: 'server', method: 'POST', path: '/', request: null },
-  ...{ status: 200, answer, ms: 1, proof: null, ...more },
+it('keeps the beginning of what is very long', () => {
+  const kept = trimmed({ entries: Array(500).fill({ n: 1 }), signed: 'x'.repeat(50_000), n: 3 })
+  const { entries, signed, n } = kept as { entries: unknown[]; signed: string; n: number }
+  expect([entries.length, entries.at(-1), n]).toEqual([101, '… (500 in all)', 3])
+  expect(signed.length).toBeLessThan(21_000)
+  expect(trimmed({ path: ['ab', null], proof: { size: 2 } })).toEqual({
+    path: ['ab', null],
+    proof: { size: 2 },
+  })
+})
+
+const exchange = (answer: unknown, more: Partial<Told> = {}): Told => ({
+  ...{ where: 'server', status: 200, answer },
+  ...more,
 })
 
 it('never tells a refusal by policy as a wrong signature', () => {

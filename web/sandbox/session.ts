@@ -1,7 +1,9 @@
 // What one session of the sandbox holds. It lives in sessionStorage only: closing the tab or clearing it leaves nothing.
 import { signal } from '@preact/signals'
 import type { EnrolledDevice } from '../lib/api/types.ts'
+import { type Headline, headlineOf } from './headline.ts'
 import { hex } from './hex.ts'
+import { trimmed } from './pretty.ts'
 
 /** A signed checkpoint, and what it says. */
 export type Head = { size: number; root: string; checkpoint: string }
@@ -9,7 +11,7 @@ export type Head = { size: number; root: string; checkpoint: string }
 export type LogMemory = { origin: string; vkey: string; first: Head; newest: Head; keyChanged: boolean }
 
 export type ProofNote =
-  | { holds: true; index: number; size: number; kind: string; root: string }
+  | { holds: true; index: number; size: number; kind: string; root: string; ticket: string | null }
   | { holds: false; why: string }
 
 /** One request and its answer, or one judgement in the browser. */
@@ -26,6 +28,8 @@ export type Exchange = {
   answer: unknown
   ms: number
   proof: ProofNote | null
+  /** Of the whole answer; what is kept of a very long one is its beginning. */
+  headline: Headline
 }
 
 export type GateStep =
@@ -97,9 +101,10 @@ export function change(part: Partial<Session>): void {
   keep(session.value)
 }
 
-export function record(exchange: Omit<Exchange, 'id'>): Exchange {
+export function record(exchange: Omit<Exchange, 'id' | 'headline'>): Exchange {
   const count = session.value.count + 1
-  const made = { ...exchange, id: count }
+  const answer = trimmed(exchange.answer)
+  const made = { ...exchange, id: count, answer, headline: headlineOf(exchange) }
   change({ exchanges: [made, ...session.value.exchanges].slice(0, EXCHANGES_MAX), count })
   return made
 }

@@ -19,8 +19,16 @@ export function Sign({ tone }: { tone: 'good' | 'bad' | 'plain' | 'busy' }) {
   )
 }
 
-export function CopyButton({ text, label }: { text: () => string; label: string }) {
-  const words = { copy: t('copy'), copied: t('copied'), failed: t('copy_failed') }
+export function CopyButton({
+  text,
+  label,
+  shown = t('copy'),
+}: {
+  text: () => string
+  label: string
+  shown?: string
+}) {
+  const words = { copy: shown, copied: t('copied'), failed: t('copy_failed') }
   return <PlainCopyButton text={text} label={label} words={words} />
 }
 

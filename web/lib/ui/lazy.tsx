@@ -20,10 +20,11 @@ export function lazy<Props extends object>(load: () => Promise<ComponentType<Pro
   }
   const Lazily = (props: Props) => {
     const [, repaint] = useState(0)
-    useEffect(() => {
-      if (!loaded) void preload().then(() => repaint(1))
-    }, [])
     const Component = loaded
+    useEffect(() => {
+      // It may have come between this drawing and its effect: what counts is what was drawn.
+      if (!Component) void preload().then(() => repaint(1))
+    }, [])
     return Component ? <Component {...props} /> : null
   }
   return Object.assign(Lazily, { preload })
