@@ -83,6 +83,7 @@ enum Command {
 
 /// The data folder that a command works on.
 #[derive(clap::Args)]
+#[expect(clippy::struct_field_names, reason = "a database is called so")]
 struct Data {
     /// The data folder
     #[arg(long, default_value = "data", env = "ADMIT_DATA")]
