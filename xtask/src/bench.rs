@@ -1,6 +1,7 @@
 //! Measures what the design promises, as ratios of one run on one machine (docs/measure.md).
 
 mod admissions;
+mod alone;
 mod desks;
 mod log;
 mod operations;

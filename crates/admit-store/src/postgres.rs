@@ -57,9 +57,10 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Connects to the database at `address` (`postgres://…`), making or upgrading its tables.
-    pub async fn open(address: &str) -> Result<Self> {
-        let target = Target::parse(address)?;
+    /// Connects to the database at `address` (`postgres://…`), making or upgrading its tables. The
+    /// password may be given apart, so that the address can be shown.
+    pub async fn open(address: &str, password: Option<&str>) -> Result<Self> {
+        let target = Target::parse(address, password)?;
         let mut client = target.connect(None).await.map_err(Fault::from)?;
         demand_fsync(&client).await?;
         migration::run(&mut client).await?;

@@ -2,23 +2,27 @@
 //! all is well again without opening the store anew.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
-#[path = "common/event.rs"]
-mod event;
 #[expect(dead_code, reason = "only some of these facts are about a cluster that goes away")]
 #[path = "common/postgres.rs"]
 mod postgres;
+#[expect(dead_code, reason = "these facts need tickets and scans only")]
+#[path = "common/subject.rs"]
+mod subject;
 
 use std::sync::Arc;
 
+use admit_core::admission::Scan;
+use admit_core::id::ScanId;
 use admit_core::stats::Outcome;
+use admit_core::ticket::Verified;
 use admit_store::account::Accounts;
 use admit_store::account::{Role, User};
 use admit_store::admission::{Admissions, Recorded, ScanRecord};
 use admit_store::event::Events;
 use admit_store::postgres::PostgresStore;
 use admit_store::{StoreError, WRITE_QUEUE_MAX};
-use event::{LOG_KEY, NOW, scan, tickets};
 use postgres::Cluster;
+use subject::{LOG_KEY, NOW, issue, new_ticket, subject, verified};
 use tokio::sync::broadcast;
 use tokio::task::JoinSet;
 use tokio_postgres::{Client, NoTls};
@@ -36,7 +40,7 @@ impl Setting {
     async fn new() -> Self {
         let cluster = Cluster::start().unwrap();
         let address = cluster.address(&cluster.create_database().unwrap());
-        let store = PostgresStore::open(&address).await.unwrap();
+        let store = PostgresStore::open(&address, None).await.unwrap();
         Self { cluster, address, store }
     }
 
@@ -48,6 +52,21 @@ impl Setting {
         client.batch_execute(&lock).await.unwrap();
         client
     }
+}
+
+/// Tickets of a new event.
+async fn tickets(store: &PostgresStore, count: u32) -> Vec<Verified> {
+    let subject = subject(Arc::new(store.clone())).await;
+    let mut tickets = Vec::new();
+    for random in 0..count {
+        tickets.push(verified(&issue(&subject, new_ticket(subject.event, random)).await));
+    }
+    tickets
+}
+
+/// A scan whose name no other number has.
+fn scan(number: u128) -> Scan {
+    Scan { id: ScanId(number.to_be_bytes()), ..subject::scan(0, 1) }
 }
 
 fn user(number: usize) -> User {
@@ -110,7 +129,7 @@ async fn several_servers_may_make_the_tables_at_once() {
     let mut servers = JoinSet::new();
     for _ in 0..8 {
         let address = address.clone();
-        servers.spawn(async move { PostgresStore::open(&address).await.map(drop) });
+        servers.spawn(async move { PostgresStore::open(&address, None).await.map(drop) });
     }
     assert!(servers.join_all().await.iter().all(Result::is_ok));
 }
@@ -130,8 +149,8 @@ async fn told(
 #[tokio::test(flavor = "multi_thread")]
 async fn each_server_is_told_every_scan_once_and_in_order() {
     let setting = Setting::new().await;
-    let other = PostgresStore::open(&setting.address).await.unwrap();
-    let tickets = tickets(&setting.store, 100).await;
+    let other = PostgresStore::open(&setting.address, None).await.unwrap();
+    let tickets = tickets(&setting.store, 50).await;
     let (mut here, mut there) = (setting.store.committed(), other.committed());
     let mut scans = JoinSet::new();
     for (number, ticket) in tickets.iter().enumerate() {
@@ -145,16 +164,16 @@ async fn each_server_is_told_every_scan_once_and_in_order() {
     let recorded = scans.join_all().await;
     let admitted = |recorded: &&Recorded| matches!(recorded, Recorded::New(r, _) if r.outcome == Outcome::Admit { use_no: 1 });
     assert_eq!(recorded.iter().filter(admitted).count(), tickets.len());
-    let (here, there) = (told(&mut here, 200).await, told(&mut there, 200).await);
+    let (here, there) = (told(&mut here, 100).await, told(&mut there, 100).await);
     let positions: Vec<_> = here.iter().map(|scan| scan.seq).collect();
-    assert_eq!(positions, (1..=200).collect::<Vec<_>>());
+    assert_eq!(positions, (1..=100).collect::<Vec<_>>());
     assert_eq!(here, there);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn scans_of_another_server_are_told_also_after_the_database_was_away() {
     let setting = Setting::new().await;
-    let other = PostgresStore::open(&setting.address).await.unwrap();
+    let other = PostgresStore::open(&setting.address, None).await.unwrap();
     let ticket = tickets(&setting.store, 1).await.remove(0);
     let mut there = other.committed();
     setting.cluster.crash().unwrap();

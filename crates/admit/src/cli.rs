@@ -21,7 +21,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use crate::data::DataFolder;
-use crate::database::{DATABASE_VARIABLE, Database, OpenDatabase};
+use crate::database::{Address, DATABASE_VARIABLE, Database, OpenDatabase, PASSWORD_VARIABLE};
 use crate::{App, clock};
 
 /// Exit code when a ticket does not verify; other failures are 1, wrong usage is 2.
@@ -83,6 +83,7 @@ enum Command {
 
 /// The data folder that a command works on.
 #[derive(clap::Args)]
+#[expect(clippy::struct_field_names, reason = "a database is called so")]
 struct Data {
     /// The data folder
     #[arg(long, default_value = "data", env = "ADMIT_DATA")]
@@ -90,6 +91,9 @@ struct Data {
     /// A PostgreSQL in the place of the data folder's own database: postgres://…
     #[arg(long, env = DATABASE_VARIABLE, hide_env_values = true)]
     database: Option<String>,
+    /// A file with the password of the PostgreSQL, when it is not in the address
+    #[arg(long = "database-password-file", env = PASSWORD_VARIABLE)]
+    password_file: Option<PathBuf>,
 }
 
 impl Data {
@@ -98,7 +102,8 @@ impl Data {
     }
 
     fn database(&self) -> Database {
-        Database::at(self.database.as_deref())
+        let password = self.password_file.clone();
+        Database::at(self.database.clone().map(|url| Address { url, password }))
     }
 
     async fn open(&self) -> anyhow::Result<(Arc<App>, OpenDatabase)> {

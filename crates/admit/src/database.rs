@@ -1,6 +1,6 @@
 //! Where the facts are kept: in the data folder, or in a PostgreSQL that several servers share.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use admit_store::Store;
@@ -11,23 +11,31 @@ use crate::error::{Error, Result};
 
 /// Environment variable with the address of the database.
 pub const DATABASE_VARIABLE: &str = "ADMIT_DATABASE";
+/// Environment variable with the name of the file that has its password.
+pub const PASSWORD_VARIABLE: &str = "ADMIT_DATABASE_PASSWORD_FILE";
 
 /// Which database.
 #[derive(Clone)]
 pub enum Database {
     /// A file in the data folder.
     Embedded(Durability),
-    /// A PostgreSQL; `postgres://…`.
-    Server(String),
+    /// A PostgreSQL.
+    Server(Address),
+}
+
+/// Where a PostgreSQL is.
+#[derive(Clone)]
+pub struct Address {
+    /// `postgres://…`
+    pub url: String,
+    /// A file with the password, when it is not in the address.
+    pub password: Option<PathBuf>,
 }
 
 impl Database {
     /// The one at `address`, or the data folder's own.
-    pub fn at(address: Option<&str>) -> Self {
-        match address {
-            Some(address) => Self::Server(address.to_owned()),
-            None => Self::Embedded(Durability::Full),
-        }
+    pub fn at(address: Option<Address>) -> Self {
+        address.map_or(Self::Embedded(Durability::Full), Self::Server)
     }
 
     /// Opens it; `file` is where the data folder keeps its own.
@@ -36,9 +44,19 @@ impl Database {
             Self::Embedded(durability) => {
                 Ok(OpenDatabase::Embedded(SqliteStore::open(file, *durability)?))
             }
-            Self::Server(address) => Ok(OpenDatabase::Server(PostgresStore::open(address).await?)),
+            Self::Server(Address { url, password }) => {
+                let password = password.as_deref().map(read).transpose()?;
+                let password = password.as_deref().map(str::trim_end);
+                Ok(OpenDatabase::Server(PostgresStore::open(url, password).await?))
+            }
         }
     }
+}
+
+/// The text of a file whose rights are set by whoever runs us.
+fn read(file: &Path) -> Result<String> {
+    let fault = |error| Error::internal(format!("{}: {error}", file.display()));
+    std::fs::read_to_string(file).map_err(fault)
 }
 
 /// A database that was opened.

@@ -2,9 +2,11 @@
 
 use std::thread;
 
+use admit_core::ticket::Verified;
 use anyhow::{Context, Result, anyhow};
 
 use super::Effort;
+use super::alone;
 use super::rival::{self, Way};
 use super::site::{Disk, Serving, Template};
 use super::table::{Bound, Goal, print_goals};
@@ -22,6 +24,8 @@ const SETTINGS: &str = "shared_buffers = 1GB\nmax_wal_size = 8GB\ncheckpoint_tim
 enum Kind {
     /// So many servers on one database.
     Ours(usize),
+    /// So many of our stores on one database, without HTTP.
+    Alone(usize),
     /// The embedded store.
     Sqlite,
     Rival(Way),
@@ -40,13 +44,20 @@ pub(super) fn run(effort: Effort) -> Result<()> {
     let cluster = Cluster::with(SETTINGS)?;
     let moved = cluster.create_database()?;
     template.run(&["migrate-store", "--to", &cluster.address(&moved)])?;
-    let place = Place { cluster, moved, template };
+    let prepared = cluster.create_database()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let tickets = runtime.block_on(alone::prepare(&cluster.address(&prepared), effort.tickets))?;
+    // Its connections end with it: a database that is used cannot be copied.
+    drop(runtime);
+    let place = Place { cluster, moved, prepared, tickets, template };
     println!("{:<22} {:>8} {:>9} {:>8} {:>8}", "what", "clients", "per s", "p50 ms", "p99 ms");
     let mut cells = vec![place.pgbench(effort)?];
     for clients in CLIENTS {
         for kind in [
             Kind::Ours(1),
             Kind::Ours(2),
+            Kind::Alone(1),
+            Kind::Alone(2),
             Kind::Rival(Way::SkipLocked),
             Kind::Rival(Way::Update),
             Kind::Sqlite,
@@ -63,6 +74,9 @@ struct Place {
     cluster: Cluster,
     /// The database that cells get copies of.
     moved: String,
+    /// The same for [`Kind::Alone`], and its tickets.
+    prepared: String,
+    tickets: Vec<Verified>,
     template: Template,
 }
 
@@ -73,9 +87,13 @@ impl Place {
                 let address = self.cluster.address(&self.cluster.copy_database(&self.moved)?);
                 self.serve(servers, &["--database", &address], clients, effort)?
             }
+            Kind::Alone(stores) => {
+                let address = self.cluster.address(&self.cluster.copy_database(&self.prepared)?);
+                alone::run(&address, stores, clients, &self.tickets, effort.cell)?
+            }
             Kind::Sqlite => self.serve(1, &[], clients, effort)?,
             Kind::Rival(way) => {
-                let address = self.prepared(effort)?;
+                let address = self.rivals(effort)?;
                 rival::run(&address, way, clients, effort.tickets, effort.cell)?
             }
             Kind::Pgbench => return self.pgbench(effort),
@@ -87,7 +105,7 @@ impl Place {
     }
 
     /// A database with the rivals' tables.
-    fn prepared(&self, effort: Effort) -> Result<String> {
+    fn rivals(&self, effort: Effort) -> Result<String> {
         let address = self.cluster.address(&self.cluster.create_database()?);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(rival::prepare(&address, effort.tickets))?;
@@ -157,7 +175,7 @@ impl Place {
 
     /// One-row updates by PostgreSQL's own load generator, 64 clients.
     fn pgbench(&self, effort: Effort) -> Result<Cell> {
-        let address = self.prepared(effort)?;
+        let address = self.rivals(effort)?;
         let script = self.cluster.file(
             "update.sql",
             &format!(
@@ -187,6 +205,8 @@ fn name(kind: Kind) -> &'static str {
     match kind {
         Kind::Ours(1) => "one server",
         Kind::Ours(_) => "two servers",
+        Kind::Alone(1) => "one store, no HTTP",
+        Kind::Alone(_) => "two stores, no HTTP",
         Kind::Sqlite => "one server, SQLite",
         Kind::Rival(Way::SkipLocked) => "SKIP LOCKED, no HTTP",
         Kind::Rival(Way::Update) => "one UPDATE, no HTTP",
@@ -194,27 +214,36 @@ fn name(kind: Kind) -> &'static str {
     }
 }
 
-/// Ratios of this run; those that the design has a goal for beside it.
+/// Ratios of this run; those that the design has a goal for beside it. What has no HTTP is compared
+/// with what has none.
 fn compare(cells: &[Cell]) {
     let rate = |kind, clients| {
         let found = cells.iter().find(|cell| (cell.kind, cell.clients) == (kind, clients));
         found.map_or(f64::NAN, |cell| cell.rate)
     };
+    let pgbench = rate(Kind::Pgbench, 64);
     println!();
     let mut goals = Vec::new();
     for (clients, of_pgbench, of_skip_locked) in [(64, 0.8, 2.5), (256, 1.2, 4.0)] {
         let (one, two) = (rate(Kind::Ours(1), clients), rate(Kind::Ours(2), clients));
-        let update = one / rate(Kind::Rival(Way::Update), clients);
-        let sqlite = one / rate(Kind::Sqlite, clients);
-        println!("{clients} clients: one server / one UPDATE for each {update:.2}");
-        println!("{clients} clients: one server / SQLite {sqlite:.2}");
+        let (store, stores) = (rate(Kind::Alone(1), clients), rate(Kind::Alone(2), clients));
+        let [skip_locked, update] =
+            [Way::SkipLocked, Way::Update].map(|way| rate(Kind::Rival(way), clients));
+        for (what, figure) in [
+            ("one store / one UPDATE for each", store / update),
+            ("one server / SKIP LOCKED without HTTP", one / skip_locked),
+            ("one server / pgbench", one / pgbench),
+            ("one server / SQLite", one / rate(Kind::Sqlite, clients)),
+            ("two stores / one", stores / store),
+        ] {
+            println!("{clients} clients: {what} {figure:.2}");
+        }
         let mut add = |what: &str, figure, bound| {
             let what = format!("{clients} clients: {what}");
             goals.push(Goal { what, figure, bound: Bound::AtLeast(bound) });
         };
-        add("one server / pgbench", one / rate(Kind::Pgbench, 64), of_pgbench);
-        let skip_locked = rate(Kind::Rival(Way::SkipLocked), clients);
-        add("one server / SKIP LOCKED", one / skip_locked, of_skip_locked);
+        add("one store / pgbench", store / pgbench, of_pgbench);
+        add("one store / SKIP LOCKED", store / skip_locked, of_skip_locked);
         if clients == 256 {
             add("two servers / one", two / one, 0.9);
         } else {

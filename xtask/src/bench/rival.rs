@@ -41,7 +41,7 @@ pub(super) async fn prepare(address: &str, tickets: usize) -> Result<()> {
     Ok(())
 }
 
-async fn connect(address: &str) -> Result<Client> {
+pub(super) async fn connect(address: &str) -> Result<Client> {
     let (client, connection) = tokio_postgres::connect(address, NoTls).await?;
     tokio::spawn(connection);
     Ok(client)

@@ -29,19 +29,21 @@ pub(super) const ADMIT: i64 = 0;
 pub(super) const REFUSE: i64 = 1;
 pub(super) const UNDO: i64 = 2;
 
-/// Locks the rows of the batch's tickets, in the one order that everybody locks them in.
+/// Locks the rows of tickets one after the other. The keys must come sorted by event and digest: the
+/// one order that everybody locks them in. LATERAL, because a plain join may be planned from the
+/// other side: every row of the table against every key.
 pub(super) const LOCK_SPENDS: &str =
-    "SELECT spend.* FROM unnest($1::bigint[], $2::bytea[]) AS wanted (event, digest)
-     JOIN spend ON spend.event = wanted.event AND spend.digest = wanted.digest
-     ORDER BY spend.event, spend.digest FOR UPDATE OF spend";
+    "SELECT found.* FROM unnest($1::bigint[], $2::bytea[]) AS wanted (event, digest)
+     CROSS JOIN LATERAL (SELECT * FROM spend
+       WHERE spend.event = wanted.event AND spend.digest = wanted.digest FOR UPDATE) AS found";
 
 /// What was recorded under the batch's scan ids. Sent after the locks, so that it sees whatever the
-/// transactions wrote that held them before.
+/// transactions wrote that held them before. `OFFSET 0` keeps it a look by key for each.
 pub(super) const SCANS_BY_NAME: &str =
-    "SELECT scan.* FROM unnest($1::bigint[], $2::bigint[], $3::bytea[])
+    "SELECT found.* FROM unnest($1::bigint[], $2::bigint[], $3::bytea[])
        AS wanted (event, device, scan_id)
-     JOIN scan ON scan.event = wanted.event AND scan.device = wanted.device
-       AND scan.scan_id = wanted.scan_id";
+     CROSS JOIN LATERAL (SELECT * FROM scan WHERE scan.event = wanted.event
+       AND scan.device = wanted.device AND scan.scan_id = wanted.scan_id OFFSET 0) AS found";
 
 /// When the batch's events end, and their gates.
 pub(super) const RULES: &str =

@@ -25,16 +25,20 @@ pub(super) const INSERT_SCANS: &str =
        $12::bigint[], $13::bytea[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[],
        $18::bigint[])";
 
-pub(super) const WRITE_SPENDS: &str = "UPDATE spend SET uses = n.uses,
-       first_scan = n.first_scan, first_device = n.first_device, first_gate = n.first_gate,
-       first_at = n.first_at, last_scan = n.last_scan, last_device = n.last_device,
-       last_gate = n.last_gate, last_at = n.last_at, last_seq = n.last_seq, last_leaf = n.last_leaf
-     FROM unnest($1::bigint[], $2::bytea[], $3::bigint[], $4::bytea[], $5::bigint[], $6::bigint[],
-       $7::bigint[], $8::bytea[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[],
-       $13::bigint[])
-       AS n (event, digest, uses, first_scan, first_device, first_gate, first_at,
-         last_scan, last_device, last_gate, last_at, last_seq, last_leaf)
-     WHERE spend.event = n.event AND spend.digest = n.digest";
+/// Every row is there and locked: nothing is ever inserted, but rows are found by key for certain,
+/// where an UPDATE with a join may be planned from the other side.
+pub(super) const WRITE_SPENDS: &str =
+    "INSERT INTO spend (event, digest, standing, uses, first_scan, first_device, first_gate,
+       first_at, last_scan, last_device, last_gate, last_at, last_seq, last_leaf)
+     SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::text[], $4::bigint[], $5::bytea[],
+       $6::bigint[], $7::bigint[], $8::bigint[], $9::bytea[], $10::bigint[], $11::bigint[],
+       $12::bigint[], $13::bigint[], $14::bigint[])
+     ON CONFLICT (event, digest) DO UPDATE SET uses = excluded.uses,
+       first_scan = excluded.first_scan, first_device = excluded.first_device,
+       first_gate = excluded.first_gate, first_at = excluded.first_at,
+       last_scan = excluded.last_scan, last_device = excluded.last_device,
+       last_gate = excluded.last_gate, last_at = excluded.last_at,
+       last_seq = excluded.last_seq, last_leaf = excluded.last_leaf";
 
 pub(super) const INSERT_LEAVES: &str = "INSERT INTO log_entry (event, idx, leaf)
      SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[])";
@@ -161,6 +165,7 @@ impl ScanColumns<'_> {
 pub(super) struct SpendColumns<'a> {
     event: Vec<i64>,
     digest: Vec<&'a [u8]>,
+    standing: Vec<&'static str>,
     uses: Vec<i64>,
     first: EntryColumns<'a>,
     last: EntryColumns<'a>,
@@ -169,10 +174,11 @@ pub(super) struct SpendColumns<'a> {
 }
 
 impl SpendColumns<'_> {
-    pub(super) fn params(&self) -> Columnar<'_, 13> {
+    pub(super) fn params(&self) -> Columnar<'_, 14> {
         [
             &self.event,
             &self.digest,
+            &self.standing,
             &self.uses,
             &self.first.scan,
             &self.first.device,
@@ -270,6 +276,7 @@ impl Rows {
         for row in &self.spends {
             columns.event.push(number(row.event));
             columns.digest.push(&row.digest.0);
+            columns.standing.push(row.history.standing.code());
             columns.uses.push(i64::from(row.history.uses));
             columns.first.push(row.history.first.as_ref());
             columns.last.push(row.history.last.as_ref());

@@ -53,7 +53,7 @@ pub(super) struct Target {
 impl Target {
     /// Reads `postgres://…` or `key=value …`, with `sslmode` and `sslrootcert` as elsewhere, except
     /// that an encrypted connection is always one to a verified host.
-    pub(super) fn parse(text: &str) -> Result<Self> {
+    pub(super) fn parse(text: &str, password: Option<&str>) -> Result<Self> {
         let (text, authorities) = without_authorities(text);
         let text = text.replace("sslmode=verify-full", "sslmode=require");
         let text = text.replace("sslmode=verify-ca", "sslmode=require");
@@ -62,6 +62,9 @@ impl Target {
             StoreError::Unavailable("the address of the database cannot be read".to_owned())
         })?;
         config.connect_timeout(CONNECT_WITHIN).keepalives_idle(SILENCE).tcp_user_timeout(SILENCE);
+        if let Some(password) = password {
+            config.password(password);
+        }
         if config.get_application_name().is_none() {
             config.application_name("admit");
         }
@@ -200,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_bad_address_is_refused_without_quoting_it() {
-        let error = Target::parse("postgres://u:secret@h/d?nonsense=1").err().unwrap();
+        let error = Target::parse("postgres://u:secret@h/d?nonsense=1", None).err().unwrap();
         assert!(!error.to_string().contains("secret"));
     }
 }

@@ -25,10 +25,10 @@ pub(super) const LOCK_LOGS: &str = "SELECT event, size, root, position FROM log
 
 /// What others appended since, up to a point from which reading the edge anew is cheaper.
 pub(super) const MISSING_LEAVES: &str =
-    "SELECT log_entry.event, idx, leaf FROM unnest($1::bigint[], $2::bigint[]) AS mine (event, size)
-     JOIN log_entry ON log_entry.event = mine.event AND log_entry.idx >= mine.size
-       AND log_entry.idx < mine.size + 4096
-     ORDER BY log_entry.event, idx";
+    "SELECT found.* FROM unnest($1::bigint[], $2::bigint[]) AS mine (event, size)
+     CROSS JOIN LATERAL (SELECT event, idx, leaf FROM log_entry WHERE log_entry.event = mine.event
+       AND log_entry.idx >= mine.size AND log_entry.idx < mine.size + 4096
+       ORDER BY log_entry.idx OFFSET 0) AS found";
 
 const ENTRIES: &str =
     "SELECT leaf FROM log_entry WHERE event = $1 AND idx >= $2 AND idx < $3 ORDER BY idx";

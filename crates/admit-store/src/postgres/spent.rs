@@ -1,6 +1,6 @@
 //! Entries that gates made by themselves, in PostgreSQL.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use admit_core::admission::{Entry, History, Scan};
 use admit_core::id::{DeviceNo, Digest, EventNo, GateNo, TicketId, TypeNo, UnixMs};
@@ -126,7 +126,9 @@ async fn read_known(
     event: EventNo,
     entries: &[SpentEntry],
 ) -> Done<BTreeMap<Digest, Known>> {
-    let digests: Vec<&[u8]> = entries.iter().map(|spent| spent.digest.0.as_slice()).collect();
+    // Sorted: the order in which everybody locks them.
+    let digests: BTreeSet<&[u8]> = entries.iter().map(|spent| spent.digest.0.as_slice()).collect();
+    let digests: Vec<&[u8]> = digests.into_iter().collect();
     let events = vec![number(event); digests.len()];
     let spends = query(tx, LOCK_SPENDS, &[&events, &digests]).await?;
     let spends = collect(&spends, "spend", |columns| {

@@ -7,35 +7,25 @@ mod postgres;
 
 mod log;
 mod spent;
+#[path = "../common/subject.rs"]
+mod subject;
 
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
-use admit_core::admission::{Scan, Standing, Verdict};
-use admit_core::id::{DeviceNo, EventNo, GateNo, GateSet, KeyNo, ScanId, TicketId, TypeNo, UnixMs};
-use admit_core::log::leaf::LogKey;
+use admit_core::admission::{Standing, Verdict};
+use admit_core::id::{DeviceNo, GateNo, GateSet, ScanId, TicketId, TypeNo};
 use admit_core::reason::Reason;
 use admit_core::stats::Outcome;
-use admit_core::ticket::{Algorithm, Format, KeyRing, RingKey, SigningSecret, Verified};
-use admit_core::vault::Sealed;
 use admit_store::Store;
 use admit_store::account::{Pairing, Role, User};
-use admit_store::admission::{Recorded, ScanRecord, Undone};
-use admit_store::event::{Changed, EventDetails, TypeDetails};
+use admit_store::admission::{Recorded, Undone};
+use admit_store::event::{Changed, EventDetails};
 use admit_store::postgres::PostgresStore;
 use admit_store::sqlite::{Durability, SqliteStore};
-use admit_store::ticket::{IdempotencyKey, Issued, NewTicket, Person, Terms, Ticket, TicketFilter};
+use admit_store::ticket::{IdempotencyKey, Issued, NewTicket, Terms, TicketFilter};
 use postgres::Cluster;
-
-const NOW: UnixMs = UnixMs(1_700_000_000_000);
-const HOST: &str = "gate.example";
-const LOG_KEY: LogKey = LogKey([4; 32]);
-
-/// A store under test.
-struct Subject {
-    store: Arc<dyn Store>,
-    event: EventNo,
-}
+use subject::*;
 
 /// One cluster for all facts; each has a database of its own in it.
 fn cluster() -> &'static Cluster {
@@ -49,7 +39,7 @@ async fn stores() -> Vec<(Arc<dyn Store>, tempfile::TempDir)> {
     let file = folder();
     let sqlite = SqliteStore::open(&file.path().join("t.sqlite"), Durability::Full).unwrap();
     let database = cluster().create_database().unwrap();
-    let postgres = PostgresStore::open(&cluster().socket_address(&database)).await.unwrap();
+    let postgres = PostgresStore::open(&cluster().socket_address(&database), None).await.unwrap();
     vec![(Arc::new(sqlite), file), (Arc::new(postgres), folder())]
 }
 
@@ -61,110 +51,6 @@ fn check<F: Future<Output = ()>>(fact: impl Fn(Subject) -> F) {
             fact(subject(store).await).await;
         }
     });
-}
-
-async fn subject(store: Arc<dyn Store>) -> Subject {
-    let Changed::Done(event) =
-        store.create_event(details("gala"), sealed(), HOST.to_owned(), NOW).await.unwrap()
-    else {
-        panic!("no event")
-    };
-    store.add_type(event.number, kind(50)).await.unwrap();
-    store.add_gate(event.number, "Main".to_owned()).await.unwrap();
-    Subject { store, event: event.number }
-}
-
-fn sealed() -> Sealed {
-    Sealed::parse(format!("gAAAA{}", "B".repeat(115))).unwrap()
-}
-
-fn details(slug: &str) -> EventDetails {
-    EventDetails {
-        slug: slug.to_owned(),
-        name: "Gala".to_owned(),
-        venue: "Hall".to_owned(),
-        description: String::new(),
-        time_zone: "Europe/Berlin".to_owned(),
-        doors_at: None,
-        starts_at: NOW,
-        ends_at: NOW.plus(3_600_000),
-        registration_open: true,
-        token_format: "a1".to_owned(),
-        show_name_at_gate: false,
-        phone: "optional".to_owned(),
-        questions: "[]".to_owned(),
-        sandbox: false,
-    }
-}
-
-fn kind(quota: u32) -> TypeDetails {
-    TypeDetails {
-        name: "Standard".to_owned(),
-        description: String::new(),
-        quota,
-        max_uses: 1,
-        valid_from: None,
-        valid_until: None,
-        gates: GateSet::ANY,
-    }
-}
-
-fn new_ticket(event: EventNo, random: u32) -> NewTicket {
-    NewTicket {
-        event,
-        type_no: TypeNo(1),
-        person: None,
-        idempotency: None,
-        serial_key: [3; 32],
-        random,
-        key_no: KeyNo(1),
-        format: "a1".to_owned(),
-        by_public: true,
-        terms: None,
-        transferable: false,
-        link: u64::from(random),
-        at: NOW,
-        log_key: LOG_KEY,
-    }
-}
-
-fn person(id: u8) -> Person {
-    Person {
-        id: [id; 16],
-        wrapped_key: sealed(),
-        name: sealed(),
-        email: Some(sealed()),
-        phone: None,
-        answers: None,
-        email_index: Some([id; 16]),
-    }
-}
-
-async fn issue(s: &Subject, new: NewTicket) -> Ticket {
-    match s.store.issue(new).await.unwrap() {
-        Issued::New(ticket, _) => ticket,
-        other => panic!("{other:?}"),
-    }
-}
-
-fn verified(ticket: &Ticket) -> Verified {
-    let secret = SigningSecret::from_seed(Algorithm::Ed25519, [1; 32]);
-    let mut ring = KeyRing::default();
-    let key = RingKey { key: secret.verify_key(), not_after: None };
-    ring.add(ticket.grant.event, KeyNo(1), key);
-    let code = secret.sign(Format::Compact, KeyNo(1), &ticket.grant);
-    ring.verify(ticket.grant.event, &code, NOW).unwrap()
-}
-
-fn scan(id: u8, device: i64) -> Scan {
-    Scan { id: ScanId([id; 16]), device: DeviceNo(device), gate: GateNo(1), at: NOW }
-}
-
-async fn admit(s: &Subject, ticket: &Ticket, scan: Scan) -> ScanRecord {
-    match s.store.admit(verified(ticket), scan, LOG_KEY).await.unwrap() {
-        Recorded::New(record, _) | Recorded::Repeated(record) => record,
-        Recorded::IdReused => panic!("id reused"),
-    }
 }
 
 #[test]

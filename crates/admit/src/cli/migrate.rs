@@ -3,7 +3,7 @@
 use anyhow::Context;
 
 use super::{Data, say};
-use crate::database::{Database, OpenDatabase};
+use crate::database::{Address, Database, OpenDatabase};
 use crate::migrate;
 
 #[derive(clap::Args)]
@@ -21,7 +21,9 @@ impl MigrateStore {
         anyhow::ensure!(folder.database().exists(), "{} has no database", folder.root().display());
         let from = Database::at(None).open(&folder.database()).await?;
         let from = from.embedded("only a data folder's own database is moved")?;
-        let to = Database::at(Some(&self.to)).open(&folder.database()).await?;
+        let password = self.data.password_file.clone();
+        let to =
+            Database::at(Some(Address { url: self.to, password })).open(&folder.database()).await?;
         let OpenDatabase::Server(to) = to else { anyhow::bail!("--to must name a PostgreSQL") };
         let copied = migrate::to_postgres(from, &to).await.context("nothing was moved")?;
         say("table,rows")?;

@@ -44,7 +44,8 @@ pub(super) struct Issue {
 }
 
 /// Tickets that are issued at the same time; one after another each would wait for the disk alone.
-const ISSUED_AT_ONCE: usize = 256;
+/// Few enough that the last does not wait too long for one of PostgreSQL's connections.
+const ISSUED_AT_ONCE: usize = 64;
 
 impl Issue {
     async fn run(self) -> anyhow::Result<()> {
