@@ -62,11 +62,14 @@ pub struct History {
     pub first: Option<Entry>,
     /// The newest entry that still counts.
     pub last: Option<Entry>,
+    /// The newest epoch of which a changing code was used, also by an entry that was taken back.
+    pub last_epoch: Option<u32>,
 }
 
 impl History {
     /// A ticket that was issued and has not been seen.
-    pub const FRESH: Self = Self { standing: Standing::Issued, uses: 0, first: None, last: None };
+    pub const FRESH: Self =
+        Self { standing: Standing::Issued, uses: 0, first: None, last: None, last_epoch: None };
 }
 
 /// Where, when and by which scan somebody entered.
@@ -143,6 +146,12 @@ pub fn decide(
         Standing::Revoked => return refuse(Reason::Revoked),
         Standing::Transferred => return refuse(Reason::Transferred),
     }
+    // A code that changes is good once, and so is every one before it.
+    if let (Some(epoch), Some(last)) = (ticket.epoch(), history.last_epoch)
+        && epoch <= last
+    {
+        return refuse(Reason::EpochReplayed);
+    }
     if !grant.gates.allows(scan.gate) {
         return refuse(Reason::EntryPointDenied);
     }
@@ -161,6 +170,7 @@ pub fn decide(
         uses: history.uses.saturating_add(1),
         first: history.first.or(Some(entry)),
         last: Some(entry),
+        last_epoch: ticket.epoch().or(history.last_epoch),
     };
     let verdict = Verdict::Admit(admission(next.uses, grant.max_uses));
     Decision { verdict, next: Some(next) }
@@ -192,7 +202,13 @@ pub fn undo(history: &History, scan: &Scan, before: Option<Entry>) -> Result<His
     }
     let uses = history.uses.saturating_sub(1);
     let first = history.first.filter(|_| uses > 0);
-    Ok(History { standing: history.standing, uses, first, last: before.filter(|_| uses > 0) })
+    Ok(History {
+        standing: history.standing,
+        uses,
+        first,
+        last: before.filter(|_| uses > 0),
+        last_epoch: history.last_epoch,
+    })
 }
 
 fn refuse(reason: Reason) -> Decision {
@@ -344,6 +360,48 @@ mod tests {
         assert_eq!(undo(&next, &other, None), Err(UndoRefused::OtherDevice));
         assert_eq!(undo(&next, &late, None), Err(UndoRefused::TooLate));
         assert_eq!(undo(&next, &scan(9), None), Err(UndoRefused::NotTheLast));
+    }
+
+    fn rotating(epoch: u32) -> Verified {
+        use crate::ticket::rotating::{self, Binding, Rotation};
+        let mut ring = ring(Algorithm::Ed25519);
+        ring.add_rotation(EVENT, [9; 32]);
+        let grant = Grant { max_uses: 0, ..*ticket(|_| ()).grant() };
+        let rotation = Rotation { interval_s: 30, binding: Binding::Shared };
+        let head = rotating::head(&secret(Algorithm::Ed25519), KeyNo(1), &grant, &rotation);
+        let of_ticket = rotating::ticket_secret(&[9; 32], EVENT, grant.ticket);
+        let proof = rotating::shared_proof(&of_ticket, grant.ticket, epoch);
+        let code = rotating::shared_code(&head.unwrap(), epoch, &proof);
+        ring.verify(EVENT, &code, UnixMs(i64::from(epoch) * 30_000)).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn no_epoch_of_a_ticket_is_admitted_twice_in_whatever_order(epochs in prop::collection::vec(60_000_000u32..60_000_008, 1..30)) {
+            let mut history = History::FRESH;
+            let mut admitted = std::collections::BTreeSet::new();
+            for (id, epoch) in (0u8..).zip(epochs) {
+                let scan = Scan { at: UnixMs(i64::from(epoch) * 30_000), ..scan(id) };
+                let decision = decide(&rotating(epoch), &scan, Some(&history), &OPEN);
+                if let Some(next) = decision.next {
+                    prop_assert!(admitted.insert(epoch));
+                    history = next;
+                } else {
+                    prop_assert_eq!(decision.verdict, Verdict::Refuse(Reason::EpochReplayed));
+                }
+            }
+        }
+
+        #[test]
+        fn a_code_of_an_entry_that_was_taken_back_stays_used(epoch in 60_000_000u32..60_000_008) {
+            let ticket = rotating(epoch);
+            let scan = Scan { at: UnixMs(i64::from(epoch) * 30_000), ..scan(1) };
+            let next = decide(&ticket, &scan, Some(&History::FRESH), &OPEN).next.unwrap();
+            let undone = undo(&next, &scan, None).unwrap();
+            let again = Scan { id: ScanId([2; 16]), ..scan };
+            let told = decide(&ticket, &again, Some(&undone), &OPEN).verdict;
+            prop_assert_eq!(told, Verdict::Refuse(Reason::EpochReplayed));
+        }
     }
 
     proptest! {

@@ -51,6 +51,14 @@ reasons! {
     EntryPointDenied = "entry_point_denied", "OTHER GATE", "This ticket is not valid at this gate.";
     /// The gate is closed.
     GateClosed = "gate_closed", "GATE CLOSED", "This gate is closed. Use another gate.";
+    /// A changing code from an earlier time: a picture of it, or a phone whose clock is slow.
+    EpochStale = "epoch_stale", "OLD CODE", "This code is old: a picture, or a phone whose clock is slow. Ask for the ticket on its own phone, and look at the phone's time.";
+    /// A changing code that has been used.
+    EpochReplayed = "epoch_replayed", "CODE USED", "This very code has been used. Wait until the phone shows a new one.";
+    /// A changing code from a later time.
+    ClockWrong = "clock_wrong", "WRONG CLOCK", "The clock of this phone is fast. Let it set its time by the network, and try again.";
+    /// Not in the hands of the holder.
+    ProofInvalid = "proof_invalid", "NOT THE HOLDER", "This ticket belongs to another phone. Ask for the phone it was issued to.";
     /// Its time has not come.
     NotYetValid = "not_yet_valid", "TOO EARLY", "This ticket is not valid yet.";
     /// Its time is over.
@@ -70,6 +78,9 @@ impl From<Invalid> for Reason {
         match invalid {
             Invalid::WrongEvent => Self::WrongEvent,
             Invalid::RetiredKey => Self::Expired,
+            Invalid::ProofInvalid => Self::ProofInvalid,
+            Invalid::EpochStale => Self::EpochStale,
+            Invalid::EpochAhead => Self::ClockWrong,
             Invalid::TooLong
             | Invalid::Malformed
             | Invalid::UnknownKey

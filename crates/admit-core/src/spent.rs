@@ -165,6 +165,7 @@ pub fn import(history: &History, max_uses: u8, entry: Entry) -> Imported {
         // The newest on the books, whatever its time: its use has the highest number, and only the
         // highest may be taken back.
         last: Some(entry),
+        last_epoch: history.last_epoch,
     })
 }
 

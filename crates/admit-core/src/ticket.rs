@@ -2,6 +2,7 @@
 
 pub mod compact;
 pub mod jwt;
+pub mod rotating;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 
+use self::rotating::Challenge;
 use crate::id::{Digest, EventNo, GateSet, KeyNo, TicketId, TypeNo, UnixMs, hmac_sha256};
 
 /// Longest code that is looked at, in bytes; what is longer is refused unread.
@@ -57,6 +59,7 @@ pub fn digest(event: EventNo, ticket: TicketId) -> Digest {
 pub struct Verified {
     grant: Grant,
     digest: Digest,
+    epoch: Option<u32>,
 }
 
 impl Verified {
@@ -68,6 +71,11 @@ impl Verified {
     /// The name of the ticket in the spend table.
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// The epoch that a changing code was made for; each is good once.
+    pub fn epoch(&self) -> Option<u32> {
+        self.epoch
     }
 }
 
@@ -95,6 +103,15 @@ pub enum Invalid {
     /// The signature or tag is wrong, or its algorithm is not the key's.
     #[error("the signature is wrong")]
     Forged,
+    /// The ticket is genuine, but not in the hands of its holder.
+    #[error("the holder's proof is wrong")]
+    ProofInvalid,
+    /// The holder's proof is from an earlier time: a picture of the code, or a slow clock.
+    #[error("the code is old")]
+    EpochStale,
+    /// The holder's proof is from a later time: the phone's clock is fast.
+    #[error("the code is from the future")]
+    EpochAhead,
 }
 
 /// Which signature a key makes; pinned by the key, never read from a token.
@@ -236,6 +253,8 @@ pub struct RingKey {
 #[derive(Clone, Default)]
 pub struct KeyRing {
     keys: BTreeMap<(EventNo, KeyNo), RingKey>,
+    /// Secrets behind rotating codes, on servers.
+    rotation: BTreeMap<EventNo, [u8; 32]>,
 }
 
 impl KeyRing {
@@ -244,11 +263,28 @@ impl KeyRing {
         self.keys.insert((event, key_no), key);
     }
 
+    /// Adds the secret behind an event's rotating codes; only servers have it.
+    pub fn add_rotation(&mut self, event: EventNo, secret: [u8; 32]) {
+        self.rotation.insert(event, secret);
+    }
+
     /// Reads `code` and checks that it is a genuine ticket for `event`; touches nothing but memory.
     ///
     /// Order: length, form, event, key, signature. No field is believed before the signature holds;
     /// a token that *says* it is for another event is refused unread, which needs no belief.
     pub fn verify(&self, event: EventNo, code: &str, now: UnixMs) -> Result<Verified, Invalid> {
+        self.verify_answer(event, code, None, now)
+    }
+
+    /// Like [`Self::verify`], for a gate that asked the wallet to sign a challenge: only the answer to
+    /// it is taken.
+    pub fn verify_answer(
+        &self,
+        event: EventNo,
+        code: &str,
+        challenge: Option<&Challenge>,
+        now: UnixMs,
+    ) -> Result<Verified, Invalid> {
         if code.len() > CODE_BYTES_MAX {
             return Err(Invalid::TooLong);
         }
@@ -256,11 +292,19 @@ impl KeyRing {
             let token = compact::Unverified::read(code).ok_or(Invalid::Malformed)?;
             let key = self.key(event, token.grant.event, token.key_no, now)?;
             token.check(key)?;
-            Ok(Self::verified(token.grant))
+            unchallenged(challenge)?;
+            Ok(Self::verified(token.grant, None))
+        } else if code.starts_with(rotating::PREFIX) {
+            let token = rotating::Unverified::read(code).ok_or(Invalid::Malformed)?;
+            token.check_issuer(self.key(event, token.grant.event, token.key_no, now)?)?;
+            let epoch = token.check_holder(self.rotation.get(&event), challenge, now)?;
+            Ok(Self::verified(token.grant, epoch))
         } else {
             let token = jwt::Unverified::read(code).ok_or(Invalid::Malformed)?;
             let key = self.key(event, token.event, token.key_no, now)?;
-            Ok(Self::verified(token.check(key)?))
+            let grant = token.check(key)?;
+            unchallenged(challenge)?;
+            Ok(Self::verified(grant, None))
         }
     }
 
@@ -291,9 +335,14 @@ impl KeyRing {
         Ok(&entry.key)
     }
 
-    fn verified(grant: Grant) -> Verified {
-        Verified { grant, digest: grant.digest() }
+    fn verified(grant: Grant, epoch: Option<u32>) -> Verified {
+        Verified { grant, digest: grant.digest(), epoch }
     }
+}
+
+/// A code that never changes answers no challenge.
+fn unchallenged(challenge: Option<&Challenge>) -> Result<(), Invalid> {
+    if challenge.is_some() { Err(Invalid::ProofInvalid) } else { Ok(()) }
 }
 
 #[cfg(test)]

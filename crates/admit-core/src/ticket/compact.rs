@@ -8,12 +8,12 @@ use crate::id::{EventNo, GateSet, KeyNo, TicketId, TypeNo};
 pub const PREFIX: &str = "A1:";
 
 /// Signed in front of the body, but not sent: a signature for one purpose is good for no other.
-const DOMAIN: &[u8] = b"admit-one/ticket/v1\0";
+pub(super) const DOMAIN: &[u8] = b"admit-one/ticket/v1\0";
 const VERSION: u8 = 1;
-const BODY_BYTES: usize = 26;
+pub(super) const BODY_BYTES: usize = 26;
 /// Bytes of the HMAC tag: 128 bits, far beyond guessing even offline.
 const TAG_BYTES: usize = 16;
-const SIGNATURE_BYTES: usize = 64;
+pub(super) const SIGNATURE_BYTES: usize = 64;
 
 /// A token that was read and not yet believed.
 pub(super) struct Unverified {
@@ -27,8 +27,13 @@ impl Unverified {
     pub(super) fn read(code: &str) -> Option<Self> {
         let bytes = base45::decode(code.strip_prefix(PREFIX)?)?;
         let (body, signature) = bytes.split_first_chunk::<BODY_BYTES>()?;
-        let (key_no, grant) = read_body(body)?;
-        Some(Self { grant, key_no, body: *body, signature: signature.to_vec() })
+        let (version, key_no, grant) = read_body(body)?;
+        (version == VERSION).then(|| Self {
+            grant,
+            key_no,
+            body: *body,
+            signature: signature.to_vec(),
+        })
     }
 
     pub(super) fn check(&self, key: &VerifyKey) -> Result<(), Invalid> {
@@ -44,7 +49,7 @@ impl Unverified {
 }
 
 pub(super) fn sign(secret: &SigningSecret, key_no: KeyNo, grant: &Grant) -> String {
-    let body = write_body(key_no, grant);
+    let body = write_body(VERSION, key_no, grant);
     let mut signature = secret.tag(DOMAIN, &body);
     if matches!(secret, SigningSecret::HmacSha256(_)) {
         signature.truncate(TAG_BYTES);
@@ -52,8 +57,8 @@ pub(super) fn sign(secret: &SigningSecret, key_no: KeyNo, grant: &Grant) -> Stri
     format!("{PREFIX}{}", base45::encode(&[body.as_slice(), &signature].concat()))
 }
 
-fn write_body(key_no: KeyNo, grant: &Grant) -> Vec<u8> {
-    let mut body = vec![VERSION, key_no.0];
+pub(super) fn write_body(version: u8, key_no: KeyNo, grant: &Grant) -> Vec<u8> {
+    let mut body = vec![version, key_no.0];
     body.extend(grant.event.0.to_be_bytes());
     body.extend(grant.ticket.0.to_be_bytes());
     body.extend(grant.not_before_s.to_be_bytes());
@@ -63,7 +68,7 @@ fn write_body(key_no: KeyNo, grant: &Grant) -> Vec<u8> {
     body
 }
 
-fn read_body(body: &[u8; BODY_BYTES]) -> Option<(KeyNo, Grant)> {
+pub(super) fn read_body(body: &[u8; BODY_BYTES]) -> Option<(u8, KeyNo, Grant)> {
     let rest = body.as_slice();
     let ([version, key_no], rest) = rest.split_first_chunk()?;
     let (event, rest) = rest.split_first_chunk()?;
@@ -81,5 +86,5 @@ fn read_body(body: &[u8; BODY_BYTES]) -> Option<(KeyNo, Grant)> {
         max_uses: *max_uses,
         gates: GateSet(u16::from_be_bytes(*gates)),
     };
-    (*version == VERSION).then_some((KeyNo(*key_no), grant))
+    Some((*version, KeyNo(*key_no), grant))
 }
