@@ -1,6 +1,7 @@
 //! Contract: events, their ticket types and gates.
 
 use admit_core::id::{EventNo, GateNo, GateSet, TypeNo, UnixMs};
+use admit_core::ticket::rotating;
 use admit_core::vault::Sealed;
 use async_trait::async_trait;
 
@@ -72,6 +73,20 @@ pub struct TypeDetails {
     pub valid_until: Option<UnixMs>,
     /// Where they may enter.
     pub gates: GateSet,
+    /// Whether their codes change.
+    pub rotation: Option<TypeRotation>,
+}
+
+/// Seconds between changes where nothing else is said.
+pub const INTERVAL_S: u8 = 30;
+
+/// How the codes of a type change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TypeRotation {
+    /// By what they are bound.
+    pub kind: rotating::Kind,
+    /// Seconds between changes: one of [`rotating::INTERVALS_S`].
+    pub interval_s: u8,
 }
 
 /// A ticket type on the books.

@@ -8,6 +8,7 @@ use admit_core::vault::Sealed;
 use async_trait::async_trait;
 
 use crate::Result;
+use crate::event::TypeRotation;
 use crate::log::Logged;
 
 /// Keyed hash by which a person is found by e-mail.
@@ -108,6 +109,11 @@ pub struct Ticket {
     pub transferable: bool,
     /// Its short name in printed links; none for tickets from before there were any.
     pub link: Option<u64>,
+    /// Whether its code changes.
+    pub rotation: Option<TypeRotation>,
+    /// What it was bound to: a wallet's public key (33 bytes), or the hash of what a wallet drew to
+    /// claim the shared secret.
+    pub binding: Option<Vec<u8>>,
     /// The leaf of its issue in the event's audit log; none for tickets from before there was one.
     pub leaf: Option<u64>,
     /// The newest leaf about it.
@@ -134,6 +140,18 @@ pub enum Issued {
     /// The event takes no registrations.
     Closed,
     /// No such event or type.
+    NotFound,
+}
+
+/// The answer to binding a ticket to a wallet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "moved once from the writer to who asked")]
+pub enum Bound {
+    /// Bound now, with its leaf, or before by the same wallet.
+    Done(Ticket, Option<Logged>),
+    /// Bound to another wallet.
+    Elsewhere,
+    /// There is no such ticket, or its code does not change.
     NotFound,
 }
 
@@ -186,6 +204,15 @@ pub trait Tickets: Send + Sync {
         at: UnixMs,
         key: LogKey,
     ) -> Result<Option<(Ticket, Option<Logged>)>>;
+    /// Binds a ticket whose code changes to a wallet: once, and for good.
+    async fn bind_ticket(
+        &self,
+        event: EventNo,
+        ticket: TicketId,
+        binding: Vec<u8>,
+        at: UnixMs,
+        key: LogKey,
+    ) -> Result<Bound>;
     /// Removes the person behind a ticket, key first; the ticket and its scans remain.
     async fn erase_person(
         &self,

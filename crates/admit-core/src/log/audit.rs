@@ -153,7 +153,8 @@ impl Audit {
         let Some(about) = leaf.refers else {
             // A log younger than its event tells of what it has not seen.
             let young = self.kinds.first() != Some(&Kind::Genesis);
-            let needed = matches!(leaf.kind, Kind::Undo | Kind::Revoke | Kind::Reinstate);
+            let needed =
+                matches!(leaf.kind, Kind::Undo | Kind::Revoke | Kind::Reinstate | Kind::Bind);
             return if needed && !young { Err(Fault::Refers) } else { Ok(()) };
         };
         let about = usize::try_from(about).ok().and_then(|about| self.kinds.get(about));
@@ -197,7 +198,7 @@ fn may_refer_to(kind: Kind) -> &'static [Kind] {
         Kind::Genesis | Kind::Key | Kind::Rollback => &[],
         Kind::Issue => &[Kind::Issue, Kind::Revoke],
         Kind::Undo => &[Kind::Admit, Kind::Import],
-        Kind::Admit | Kind::Import => &[Kind::Issue],
+        Kind::Admit | Kind::Import | Kind::Bind => &[Kind::Issue],
         Kind::Revoke | Kind::Reinstate => &[Kind::Issue, Kind::Revoke, Kind::Reinstate],
         Kind::Refuse | Kind::Conflict => &[Kind::Issue, Kind::Admit, Kind::Import, Kind::Revoke],
     }

@@ -78,6 +78,8 @@ kinds! {
     Conflict = 10, "conflict";
     /// The database was set back to an older state; the body is the last checkpoint before that.
     Rollback = 11, "rollback";
+    /// A ticket whose code changes was bound to a wallet; refers to its issue.
+    Bind = 12, "bind";
 }
 
 impl Kind {

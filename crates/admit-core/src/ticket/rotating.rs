@@ -40,6 +40,30 @@ pub enum Binding {
     Device([u8; DEVICE_KEY_BYTES]),
 }
 
+/// By what the tickets of a type are bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A secret that wallet and server share: small codes, which only the server can check.
+    Shared,
+    /// A key that never leaves the wallet: any gate can check it.
+    Device,
+}
+
+impl Kind {
+    /// Its code in the API and the database.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Shared => "shared",
+            Self::Device => "device",
+        }
+    }
+
+    /// The kind with this code.
+    pub fn parse(code: &str) -> Option<Self> {
+        [Self::Shared, Self::Device].into_iter().find(|kind| kind.code() == code)
+    }
+}
+
 /// How a ticket's code changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rotation {

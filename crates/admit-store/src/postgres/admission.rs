@@ -320,6 +320,7 @@ pub(super) fn read_history(columns: &Columns<'_>) -> Result<History> {
         uses: columns.small("uses")?,
         first: columns.entry("first")?,
         last: columns.entry("last")?,
+        last_epoch: columns.small_or_none("last_epoch")?,
     })
 }
 

@@ -29,16 +29,17 @@ pub(super) const INSERT_SCANS: &str =
 /// where an UPDATE with a join may be planned from the other side.
 pub(super) const WRITE_SPENDS: &str =
     "INSERT INTO spend (event, digest, standing, uses, first_scan, first_device, first_gate,
-       first_at, last_scan, last_device, last_gate, last_at, last_seq, last_leaf)
+       first_at, last_scan, last_device, last_gate, last_at, last_seq, last_leaf, last_epoch)
      SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::text[], $4::bigint[], $5::bytea[],
        $6::bigint[], $7::bigint[], $8::bigint[], $9::bytea[], $10::bigint[], $11::bigint[],
-       $12::bigint[], $13::bigint[], $14::bigint[])
+       $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[])
      ON CONFLICT (event, digest) DO UPDATE SET uses = excluded.uses,
        first_scan = excluded.first_scan, first_device = excluded.first_device,
        first_gate = excluded.first_gate, first_at = excluded.first_at,
        last_scan = excluded.last_scan, last_device = excluded.last_device,
        last_gate = excluded.last_gate, last_at = excluded.last_at,
-       last_seq = excluded.last_seq, last_leaf = excluded.last_leaf";
+       last_seq = excluded.last_seq, last_leaf = excluded.last_leaf,
+       last_epoch = excluded.last_epoch";
 
 pub(super) const INSERT_LEAVES: &str = "INSERT INTO log_entry (event, idx, leaf)
      SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[])";
@@ -171,10 +172,11 @@ pub(super) struct SpendColumns<'a> {
     last: EntryColumns<'a>,
     last_seq: Vec<Option<i64>>,
     last_leaf: Vec<Option<i64>>,
+    last_epoch: Vec<Option<i64>>,
 }
 
 impl SpendColumns<'_> {
-    pub(super) fn params(&self) -> Columnar<'_, 14> {
+    pub(super) fn params(&self) -> Columnar<'_, 15> {
         [
             &self.event,
             &self.digest,
@@ -190,6 +192,7 @@ impl SpendColumns<'_> {
             &self.last.at,
             &self.last_seq,
             &self.last_leaf,
+            &self.last_epoch,
         ]
     }
 }
@@ -282,6 +285,7 @@ impl Rows {
             columns.last.push(row.history.last.as_ref());
             columns.last_seq.push(row.last_seq);
             columns.last_leaf.push(row.last_leaf.map(u64::cast_signed));
+            columns.last_epoch.push(row.history.last_epoch.map(i64::from));
         }
         columns
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use admit_core::id::{EventNo, GateNo, TypeNo, UnixMs};
 use admit_core::log::leaf::Leaf;
+use admit_core::ticket::rotating::Kind;
 use admit_core::vault::Sealed;
 use async_trait::async_trait;
 use deadpool_postgres::{GenericClient, Transaction};
@@ -13,7 +14,8 @@ use super::row::{Columns, collect, first};
 use super::{Done, PostgresStore, query};
 use crate::Result;
 use crate::event::{
-    Changed, Event, EventDetails, EventView, Events, GATES_MAX, Gate, TicketType, TypeDetails,
+    Changed, Event, EventDetails, EventView, Events, GATES_MAX, Gate, INTERVAL_S, TicketType,
+    TypeDetails, TypeRotation,
 };
 
 fn read_event(columns: &Columns<'_>) -> Result<Event> {
@@ -51,9 +53,17 @@ fn read_type(columns: &Columns<'_>) -> Result<TicketType> {
             valid_from: columns.time_or_none("valid_from")?,
             valid_until: columns.time_or_none("valid_until")?,
             gates: columns.gates()?,
+            rotation: read_rotation(columns)?,
         },
         issued: columns.small("issued")?,
     })
+}
+
+/// Whether codes change, from a row with these columns.
+pub(super) fn read_rotation(columns: &Columns<'_>) -> Result<Option<TypeRotation>> {
+    let Some(kind) = columns.text_or_none("rotation")? else { return Ok(None) };
+    let kind = Kind::parse(&kind).ok_or_else(|| columns.corrupt("rotation"))?;
+    Ok(Some(TypeRotation { kind, interval_s: columns.small("interval_s")? }))
 }
 
 fn read_gate(columns: &Columns<'_>) -> Result<Gate> {
@@ -191,9 +201,11 @@ async fn put_type(
     let rows = query(
         tx,
         "INSERT INTO ticket_type (event, number, name, description, quota, max_uses, valid_from,
-           valid_until, gates) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+           valid_until, gates, rotation, interval_s)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
          ON CONFLICT (event, number) DO UPDATE SET name = $3, description = $4, quota = $5,
-           max_uses = $6, valid_from = $7, valid_until = $8, gates = $9 RETURNING *",
+           max_uses = $6, valid_from = $7, valid_until = $8, gates = $9, rotation = $10,
+           interval_s = $11 RETURNING *",
         &[
             &i64::from(event.0),
             &i64::from(number.0),
@@ -204,6 +216,8 @@ async fn put_type(
             &d.valid_from.map(|t| t.0),
             &d.valid_until.map(|t| t.0),
             &i64::from(d.gates.0),
+            &d.rotation.map(|rotation| rotation.kind.code()),
+            &i64::from(d.rotation.map_or(INTERVAL_S, |rotation| rotation.interval_s)),
         ],
     )
     .await?;

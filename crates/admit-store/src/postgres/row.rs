@@ -32,6 +32,15 @@ impl Columns<'_> {
         self.read(name)
     }
 
+    pub(super) fn text_or_none(&self, name: &str) -> Result<Option<String>> {
+        self.read(name)
+    }
+
+    /// Bytes of any length.
+    pub(super) fn blob_or_none(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        self.read(name)
+    }
+
     pub(super) fn bytes<const N: usize>(&self, name: &str) -> Result<[u8; N]> {
         self.bytes_or_none(name)?.ok_or_else(|| self.corrupt(name))
     }

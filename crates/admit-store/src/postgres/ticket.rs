@@ -10,20 +10,20 @@ use deadpool_postgres::{GenericClient, Transaction};
 
 use super::admission::{lock_spend, number, read_history};
 use super::append::{self, Rows};
-use super::event::lock_type;
+use super::event::{lock_type, read_rotation};
 use super::log::{self, Edges, Grown};
 use super::row::{Columns, collect, first};
 use super::{Done, PostgresStore, query};
-use crate::event::TicketType;
+use crate::event::{INTERVAL_S, TicketType, TypeRotation};
 use crate::log::Logged;
 use crate::ticket::{
-    Issued, NewTicket, Person, Terms, Ticket, TicketFilter, TicketPage, Tickets, fact,
+    Bound, Issued, NewTicket, Person, Terms, Ticket, TicketFilter, TicketPage, Tickets, fact,
 };
 use crate::{PAGE_ROWS_MAX, Result, StoreError};
 
 const SELECT: &str =
     "SELECT ticket.*, standing, uses, first_scan, first_device, first_gate, first_at,
-    last_scan, last_device, last_gate, last_at, last_leaf, person.id AS person_id, wrapped_key,
+    last_scan, last_device, last_gate, last_at, last_leaf, last_epoch, person.id AS person_id, wrapped_key,
     person.name AS name, email, phone, answers, email_index";
 const FROM: &str = "FROM ticket
   JOIN spend ON spend.event = ticket.event AND spend.digest = ticket.digest
@@ -61,6 +61,8 @@ fn read_ticket(columns: &Columns<'_>) -> Result<Ticket> {
         erased_at: columns.time_or_none("erased_at")?,
         transferable: columns.flag("transferable")?,
         link: columns.int_or_none("link")?.map(i64::cast_unsigned),
+        rotation: read_rotation(columns)?,
+        binding: columns.blob_or_none("binding")?,
         leaf: columns.int_or_none("leaf")?.map(i64::cast_unsigned),
         last_leaf: columns.int_or_none("last_leaf")?.map(i64::cast_unsigned),
     })
@@ -165,7 +167,7 @@ async fn insert(
     let (log, ticket, spend, person, request) = tokio::join!(
         biased;
         append::write(tx, &rows),
-        insert_ticket(tx, new, &grant, (serial, index)),
+        insert_ticket(tx, new, &grant, (serial, index), kind.details.rotation),
         insert_spend(tx, event, &digest, index),
         insert_person(tx, event, id, new.person.as_ref()),
         insert_request(tx, new, id),
@@ -185,6 +187,8 @@ async fn insert(
         erased_at: None,
         transferable: new.transferable,
         link: Some(new.link),
+        rotation: kind.details.rotation,
+        binding: None,
         leaf: Some(index),
         last_leaf: Some(index),
     };
@@ -196,12 +200,14 @@ async fn insert_ticket(
     new: &NewTicket,
     grant: &Grant,
     (serial, leaf): (u32, u64),
+    rotation: Option<TypeRotation>,
 ) -> Done<()> {
     query(
         tx,
         "INSERT INTO ticket (event, id, serial, type_no, not_before_s, expires_s, max_uses, gates,
-           key_no, format, issued_at, person, digest, transferable, link, leaf)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+           key_no, format, issued_at, person, digest, transferable, link, leaf, rotation,
+           interval_s)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
         &[
             &number(new.event),
             &grant.ticket.0.cast_signed(),
@@ -219,6 +225,8 @@ async fn insert_ticket(
             &i64::from(new.transferable),
             &new.link.cast_signed(),
             &leaf.cast_signed(),
+            &rotation.map(|rotation| rotation.kind.code()),
+            &i64::from(rotation.map_or(INTERVAL_S, |rotation| rotation.interval_s)),
         ],
     )
     .await?;
@@ -303,6 +311,36 @@ async fn page(
     let rows = query(client, &sql, &[&event, &ticket, &index, &standing, &filter.used]).await?;
     let total = first(&rows, "ticket", |columns| columns.small("total"))?.unwrap_or_default();
     Ok(TicketPage { tickets, next, total })
+}
+
+/// Binds a ticket to a wallet and writes a leaf, if it is bound to none.
+async fn bind(
+    tx: &Transaction<'_>,
+    edges: &Edges,
+    (event, id): (EventNo, TicketId),
+    binding: &[u8],
+    (at, key): (UnixMs, LogKey),
+) -> Done<(Bound, Option<(u64, Grown)>)> {
+    let name = digest(event, id);
+    // Holding the ticket's row in the spend table: of two wallets at once, one is the first.
+    let known = lock_spend(tx, event, name).await?;
+    let ticket = ticket_by_id(tx, event, id).await?.filter(|ticket| ticket.rotation.is_some());
+    let (Some(_), Some(ticket)) = (known, ticket) else { return Ok((Bound::NotFound, None)) };
+    match &ticket.binding {
+        Some(known) if known == binding => return Ok((Bound::Done(ticket, None), None)),
+        Some(_) => return Ok((Bound::Elsewhere, None)),
+        None => {}
+    }
+    let leaf = Fact { refers: ticket.leaf, ..fact(Kind::Bind, &ticket.grant, at) }.leaf(&key);
+    let held = log::hold(tx, edges, event).await?;
+    let (index, grown) = log::write_leaf(tx, held, event, &leaf).await?;
+    let sql = "UPDATE ticket SET binding = $3 WHERE event = $1 AND id = $2";
+    query(tx, sql, &[&number(event), &id.0.cast_signed(), &binding]).await?;
+    let sql = "UPDATE spend SET last_leaf = $3 WHERE event = $1 AND digest = $2";
+    query(tx, sql, &[&number(event), &name.0.as_slice(), &index.cast_signed()]).await?;
+    let bound = ticket_by_id(tx, event, id).await?;
+    let bound = bound.map_or(Bound::NotFound, |ticket| Bound::Done(ticket, None));
+    Ok((bound, Some((index, grown))))
 }
 
 /// Changes a ticket's standing and writes a leaf, if it changes at all.
@@ -412,6 +450,32 @@ impl Tickets for PostgresStore {
             grown.of(event, index)
         });
         Ok(ticket.map(|ticket| (ticket, logged)))
+    }
+
+    async fn bind_ticket(
+        &self,
+        event: EventNo,
+        ticket: TicketId,
+        binding: Vec<u8>,
+        at: UnixMs,
+        key: LogKey,
+    ) -> Result<Bound> {
+        let (bound, logged) = self
+            .transact(|tx| {
+                let (edges, binding) = (self.edges.clone(), binding.clone());
+                Box::pin(
+                    async move { bind(tx, &edges, (event, ticket), &binding, (at, key)).await },
+                )
+            })
+            .await?;
+        let logged = logged.and_then(|(index, grown)| {
+            self.edges.keep(&grown);
+            grown.of(event, index)
+        });
+        Ok(match bound {
+            Bound::Done(ticket, _) => Bound::Done(ticket, logged),
+            other => other,
+        })
     }
 
     async fn erase_person(

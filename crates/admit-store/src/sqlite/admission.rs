@@ -182,6 +182,7 @@ pub(super) fn read_history(columns: &Columns<'_, '_>) -> Result<History> {
         uses: columns.small("uses")?,
         first: columns.entry("first")?,
         last: columns.entry("last")?,
+        last_epoch: columns.small_or_none("last_epoch")?,
     })
 }
 
@@ -195,12 +196,13 @@ pub(super) fn write_spend(
     let first = entry_columns(history.first);
     let last = entry_columns(history.last);
     tx.prepare_cached(
-        "INSERT INTO spend VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+        "INSERT INTO spend VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
          ON CONFLICT (event, digest) DO UPDATE SET
            standing = ?3, uses = ?4,
            first_scan = ?5, first_device = ?6, first_gate = ?7, first_at = ?8,
            last_scan = ?9, last_device = ?10, last_gate = ?11, last_at = ?12,
-           last_seq = COALESCE(?13, last_seq), last_leaf = COALESCE(?14, last_leaf)",
+           last_seq = COALESCE(?13, last_seq), last_leaf = COALESCE(?14, last_leaf),
+           last_epoch = ?15",
     )?
     .execute(params![
         event.0,
@@ -216,7 +218,8 @@ pub(super) fn write_spend(
         last.2,
         last.3,
         place.last_seq,
-        place.last_leaf.map(u64::cast_signed)
+        place.last_leaf.map(u64::cast_signed),
+        history.last_epoch
     ])?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use admit_core::id::{EventNo, GateNo, TypeNo, UnixMs};
 use admit_core::log::leaf::Leaf;
+use admit_core::ticket::rotating::Kind;
 use admit_core::vault::Sealed;
 use async_trait::async_trait;
 use rusqlite::{Connection, ErrorCode, params};
@@ -11,7 +12,8 @@ use super::writer::{Done, Work};
 use super::{SqliteStore, log};
 use crate::Result;
 use crate::event::{
-    Changed, Event, EventDetails, EventView, Events, GATES_MAX, Gate, TicketType, TypeDetails,
+    Changed, Event, EventDetails, EventView, Events, GATES_MAX, Gate, INTERVAL_S, TicketType,
+    TypeDetails, TypeRotation,
 };
 
 fn read_event(columns: &Columns<'_, '_>) -> Result<Event> {
@@ -49,9 +51,17 @@ fn read_type(columns: &Columns<'_, '_>) -> Result<TicketType> {
             valid_from: columns.time_or_none("valid_from")?,
             valid_until: columns.time_or_none("valid_until")?,
             gates: columns.gates()?,
+            rotation: read_rotation(columns)?,
         },
         issued: columns.small("issued")?,
     })
+}
+
+/// Whether codes change, from a row with these columns.
+pub(super) fn read_rotation(columns: &Columns<'_, '_>) -> Result<Option<TypeRotation>> {
+    let Some(kind) = columns.text_or_none("rotation")? else { return Ok(None) };
+    let kind = Kind::parse(&kind).ok_or_else(|| columns.corrupt("rotation"))?;
+    Ok(Some(TypeRotation { kind, interval_s: columns.small("interval_s")? }))
 }
 
 fn read_gate(columns: &Columns<'_, '_>) -> Result<Gate> {
@@ -189,9 +199,11 @@ fn put_type(
     connection
         .prepare_cached(
             "INSERT INTO ticket_type (event, number, name, description, quota, max_uses, valid_from,
-               valid_until, gates) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+               valid_until, gates, rotation, interval_s)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
              ON CONFLICT (event, number) DO UPDATE SET name = ?3, description = ?4, quota = ?5,
-               max_uses = ?6, valid_from = ?7, valid_until = ?8, gates = ?9",
+               max_uses = ?6, valid_from = ?7, valid_until = ?8, gates = ?9, rotation = ?10,
+               interval_s = ?11",
         )?
         .execute(params![
             event.0,
@@ -202,7 +214,9 @@ fn put_type(
             d.max_uses,
             d.valid_from.map(|t| t.0),
             d.valid_until.map(|t| t.0),
-            d.gates.0
+            d.gates.0,
+            d.rotation.map(|rotation| rotation.kind.code()),
+            d.rotation.map_or(INTERVAL_S, |rotation| rotation.interval_s)
         ])?;
     Ok(ticket_type(connection, event, number)?.map_or(Changed::NotFound, Changed::Done))
 }

@@ -9,6 +9,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_log.sql"),
     include_str!("migrations/0003_spent.sql"),
+    include_str!("migrations/0004_rotation.sql"),
 ];
 
 pub(super) fn run(connection: &mut Connection) -> Result<()> {

@@ -26,6 +26,15 @@ impl Columns<'_, '_> {
         Ok(self.row.get(name)?)
     }
 
+    pub(super) fn text_or_none(&self, name: &str) -> Result<Option<String>> {
+        Ok(self.row.get(name)?)
+    }
+
+    /// Bytes of any length.
+    pub(super) fn blob_or_none(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        Ok(self.row.get(name)?)
+    }
+
     pub(super) fn bytes<const N: usize>(&self, name: &str) -> Result<[u8; N]> {
         self.bytes_or_none(name)?.ok_or_else(|| self.corrupt(name))
     }

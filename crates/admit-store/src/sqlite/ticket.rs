@@ -10,19 +10,19 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::SqliteStore;
 use super::admission::{Place, read_history, read_spend, write_spend};
-use super::event::ticket_type;
+use super::event::{read_rotation, ticket_type};
 use super::row::{Columns, collect, first};
 use super::writer::{Done, Work};
-use crate::event::TicketType;
+use crate::event::{INTERVAL_S, TicketType};
 use crate::log::Logged;
 use crate::ticket::{
-    Issued, NewTicket, Person, Terms, Ticket, TicketFilter, TicketPage, Tickets, fact,
+    Bound, Issued, NewTicket, Person, Terms, Ticket, TicketFilter, TicketPage, Tickets, fact,
 };
 use crate::{PAGE_ROWS_MAX, Result, StoreError};
 
 const SELECT: &str =
     "SELECT ticket.*, standing, uses, first_scan, first_device, first_gate, first_at,
-    last_scan, last_device, last_gate, last_at, last_leaf,
+    last_scan, last_device, last_gate, last_at, last_leaf, last_epoch,
     person.id AS person_id, wrapped_key, person.name AS name, email, phone, answers, email_index";
 const FROM: &str = "FROM ticket
   JOIN spend ON spend.event = ticket.event AND spend.digest = ticket.digest
@@ -60,6 +60,8 @@ fn read_ticket(columns: &Columns<'_, '_>) -> Result<Ticket> {
         erased_at: columns.time_or_none("erased_at")?,
         transferable: columns.flag("transferable")?,
         link: columns.int_or_none("link")?.map(i64::cast_unsigned),
+        rotation: read_rotation(columns)?,
+        binding: columns.blob_or_none("binding")?,
         leaf: columns.int_or_none("leaf")?.map(i64::cast_unsigned),
         last_leaf: columns.int_or_none("last_leaf")?.map(i64::cast_unsigned),
     })
@@ -164,8 +166,9 @@ fn insert(work: &mut Work<'_, '_>, new: &NewTicket, kind: &TicketType) -> Result
     let leaf = work.leaves.add(tx, new.event, &fact.leaf(&new.log_key))?;
     tx.prepare_cached(
         "INSERT INTO ticket (event, id, serial, type_no, not_before_s, expires_s, max_uses, gates,
-           key_no, format, issued_at, person, digest, transferable, link, leaf)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+           key_no, format, issued_at, person, digest, transferable, link, leaf, rotation,
+           interval_s)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
     )?
     .execute(params![
         new.event.0,
@@ -183,7 +186,9 @@ fn insert(work: &mut Work<'_, '_>, new: &NewTicket, kind: &TicketType) -> Result
         grant.digest().0,
         new.transferable,
         new.link.cast_signed(),
-        leaf.cast_signed()
+        leaf.cast_signed(),
+        kind.details.rotation.map(|rotation| rotation.kind.code()),
+        kind.details.rotation.map_or(INTERVAL_S, |rotation| rotation.interval_s)
     ])?;
     let place = Place { last_seq: None, last_leaf: Some(leaf) };
     write_spend(tx, new.event, grant.digest(), &History::FRESH, place)?;
@@ -208,9 +213,40 @@ fn insert(work: &mut Work<'_, '_>, new: &NewTicket, kind: &TicketType) -> Result
         erased_at: None,
         transferable: new.transferable,
         link: Some(new.link),
+        rotation: kind.details.rotation,
+        binding: None,
         leaf: Some(leaf),
         last_leaf: Some(leaf),
     })
+}
+
+/// Binds a ticket to a wallet and writes a leaf, if it is bound to none.
+fn bind(
+    work: &mut Work<'_, '_>,
+    (event, id): (EventNo, TicketId),
+    binding: &[u8],
+    at: UnixMs,
+    key: &LogKey,
+) -> Result<Done<Bound>> {
+    let tx = work.tx;
+    let done = |value, leaf| Done { value, scans: Vec::new(), leaf };
+    let Some(ticket) = ticket_by_id(tx, event, id)?.filter(|ticket| ticket.rotation.is_some())
+    else {
+        return Ok(done(Bound::NotFound, None));
+    };
+    match &ticket.binding {
+        Some(known) if known == binding => return Ok(done(Bound::Done(ticket, None), None)),
+        Some(_) => return Ok(done(Bound::Elsewhere, None)),
+        None => {}
+    }
+    let fact = Fact { refers: ticket.leaf, ..fact(Kind::Bind, &ticket.grant, at) };
+    let leaf = work.leaves.add(tx, event, &fact.leaf(key))?;
+    tx.prepare_cached("UPDATE ticket SET binding = ?3 WHERE event = ?1 AND id = ?2")?
+        .execute(params![event.0, id.0.cast_signed(), binding])?;
+    tx.prepare_cached("UPDATE spend SET last_leaf = ?3 WHERE event = ?1 AND digest = ?2")?
+        .execute(params![event.0, digest(event, id).0, leaf.cast_signed()])?;
+    let bound = ticket_by_id(tx, event, id)?;
+    Ok(done(bound.map_or(Bound::NotFound, |ticket| Bound::Done(ticket, None)), Some(leaf)))
 }
 
 /// Changes a ticket's standing and writes a leaf, if it changes at all.
@@ -339,6 +375,21 @@ impl Tickets for SqliteStore {
             move |work: &mut Work<'_, '_>| set_standing(work, (event, ticket), standing, at, &key);
         let (ticket, logged) = self.writer.write_logged(event, job).await?;
         Ok(ticket.map(|ticket| (ticket, logged)))
+    }
+
+    async fn bind_ticket(
+        &self,
+        event: EventNo,
+        ticket: TicketId,
+        binding: Vec<u8>,
+        at: UnixMs,
+        key: LogKey,
+    ) -> Result<Bound> {
+        let job = move |work: &mut Work<'_, '_>| bind(work, (event, ticket), &binding, at, &key);
+        Ok(match self.writer.write_logged(event, job).await? {
+            (Bound::Done(ticket, _), logged) => Bound::Done(ticket, logged),
+            (other, _) => other,
+        })
     }
 
     async fn erase_person(

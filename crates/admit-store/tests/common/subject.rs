@@ -65,6 +65,7 @@ pub(crate) fn kind(quota: u32) -> TypeDetails {
         valid_from: None,
         valid_until: None,
         gates: GateSet::ANY,
+        rotation: None,
     }
 }
 

@@ -1,0 +1,8 @@
+-- Tickets whose code changes: what kind, and to which wallet a ticket is bound.
+ALTER TABLE ticket_type ADD COLUMN rotation TEXT;
+ALTER TABLE ticket_type ADD COLUMN interval_s BIGINT NOT NULL DEFAULT 30;
+ALTER TABLE ticket ADD COLUMN rotation TEXT;
+ALTER TABLE ticket ADD COLUMN interval_s BIGINT NOT NULL DEFAULT 30;
+ALTER TABLE ticket ADD COLUMN binding BYTEA;
+-- The newest epoch of which a changing code was used.
+ALTER TABLE spend ADD COLUMN last_epoch BIGINT;
