@@ -4,6 +4,7 @@ use admit_core::admission::{Entry, Scan, UNDO_WINDOW_MS, Verdict};
 use admit_core::id::{GateNo, ScanId, TicketId, TypeNo, UnixMs};
 use admit_core::link;
 use admit_core::reason::Reason;
+use admit_core::ticket::rotating::{CHALLENGE_BYTES, Challenge};
 use admit_core::ticket::{Invalid, Verified};
 use admit_store::account::Device;
 use admit_store::admission::{Recorded, ScanRecord, Undone};
@@ -23,6 +24,8 @@ pub struct Presented {
     pub gate: GateNo,
     /// The device's name for this presentation.
     pub scan: ScanId,
+    /// What the gate asked the wallet to sign; then no other code is taken.
+    pub challenge: Option<[u8; CHALLENGE_BYTES]>,
 }
 
 /// What the device is told.
@@ -71,12 +74,14 @@ pub async fn admit(app: &App, device: &Device, presented: Presented) -> Result<A
 async fn decide(app: &App, device: &Device, presented: Presented) -> Result<Answer> {
     let now = app.now();
     let scan = Scan { id: presented.scan, device: device.number, gate: presented.gate, at: now };
-    let ticket = match verify(app, device, &presented.code, now).await? {
+    let nonce = presented.challenge;
+    let challenge = nonce.map(|nonce| Challenge { nonce, gate: presented.gate });
+    let ticket = match verify(app, device, &presented.code, challenge.as_ref(), now).await? {
         Ok(ticket) => ticket,
         Err(invalid) => {
             let reason = Reason::from(invalid);
             app.live.refused_unread(device.event, &scan, reason);
-            return Ok(refused_unread(&scan, reason));
+            return Ok(refused_unread(scan.id, now, reason));
         }
     };
     match app.store.admit(ticket, scan, app.log.leaf_key(device.event)).await? {
@@ -109,13 +114,17 @@ async fn verify(
     app: &App,
     device: &Device,
     code: &str,
+    challenge: Option<&Challenge>,
     now: UnixMs,
 ) -> Result<std::result::Result<Verified, Invalid>> {
     let book = app.books.now();
-    let invalid = match book.ring.verify(device.event, code, now) {
+    let invalid = match book.ring.verify_answer(device.event, code, challenge, now) {
         Ok(ticket) => return Ok(Ok(ticket)),
         Err(invalid) => invalid,
     };
+    if challenge.is_some() {
+        return Ok(Err(invalid));
+    }
     if link::number(code).is_some() {
         app.limits.linked(device.number)?;
         let Some(code) = ticket::by_link(app, device.event, code).await? else {
@@ -128,15 +137,20 @@ async fn verify(
     let Some(known) = app.store.ticket(device.event, number).await? else {
         return Ok(Err(invalid));
     };
+    // Whoever knows a number does not have the wallet.
+    if known.rotation.is_some() {
+        return Ok(Err(Invalid::ProofInvalid));
+    }
     Ok(book.ring.verify(device.event, &ticket::code(&book, &known)?, now))
 }
 
-fn refused_unread(scan: &Scan, reason: Reason) -> Answer {
+/// The answer about a code of which nothing is recorded.
+pub fn refused_unread(scan: ScanId, at: UnixMs, reason: Reason) -> Answer {
     Answer {
         verdict: Verdict::Refuse(reason),
-        scan: scan.id,
+        scan,
         ticket: None,
-        at: scan.at,
+        at,
         repeated: false,
         undo_until: None,
         proof: None,

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use admit_core::id::{EventNo, GateNo, KeyNo, TypeNo, UnixMs};
+use admit_core::id::{EventNo, GateNo, KeyNo, TicketId, TypeNo, UnixMs};
+use admit_core::ticket::rotating::{self, Rotation};
 use admit_core::ticket::{Algorithm, Grant, KeyRing, RingKey, SigningSecret};
 use admit_store::Store;
 use admit_store::account::{Device, SecretHash};
@@ -13,6 +14,7 @@ use admit_store::key::SigningKey;
 
 use crate::error::{Error, Result};
 use crate::issuance::TokenFormat;
+use crate::secret;
 use crate::vault::Vault;
 
 /// A signing key, opened.
@@ -41,6 +43,8 @@ pub struct Book {
     devices: HashMap<SecretHash, Device>,
     device_names: HashMap<i64, String>,
     serial_keys: HashMap<EventNo, [u8; 32]>,
+    /// Secrets behind codes that change.
+    rotation: HashMap<EventNo, [u8; 32]>,
 }
 
 impl Book {
@@ -100,11 +104,30 @@ impl Book {
         let signer = self.signers(grant.event).iter().find(|key| key.number == key_no)?;
         Some(signer.secret.sign(format.form(), key_no, grant))
     }
+
+    /// The issuer's part of a ticket whose code changes.
+    pub fn rotating_head(
+        &self,
+        key_no: KeyNo,
+        grant: &Grant,
+        rotation: &Rotation,
+    ) -> Option<Vec<u8>> {
+        let signer = self.signers(grant.event).iter().find(|key| key.number == key_no)?;
+        rotating::head(&signer.secret, key_no, grant, rotation)
+    }
+
+    /// The secret that a ticket's wallet and the server share.
+    pub fn rotation_secret(&self, event: EventNo, ticket: TicketId) -> Option<[u8; 32]> {
+        let secret = self.rotation.get(&event)?;
+        Some(rotating::ticket_secret(secret, event, ticket))
+    }
 }
 
 /// The books, replaced as a whole.
 pub struct Books {
     current: RwLock<Arc<Book>>,
+    /// From which the secrets behind changing codes are made, event by event.
+    rotation_key: [u8; 32],
     /// One reading at a time: of two at once the older could finish last, and bring a device back
     /// that the newer had seen removed.
     reading: tokio::sync::Mutex<()>,
@@ -112,15 +135,16 @@ pub struct Books {
 
 impl Books {
     /// Reads the books for the first time.
-    pub async fn read(store: &dyn Store, vault: &Vault) -> Result<Self> {
-        let book = read(store, vault).await?;
-        Ok(Self { current: RwLock::new(Arc::new(book)), reading: tokio::sync::Mutex::default() })
+    pub async fn read(store: &dyn Store, vault: &Vault, rotation_key: [u8; 32]) -> Result<Self> {
+        let book = read(store, vault, &rotation_key).await?;
+        let reading = tokio::sync::Mutex::default();
+        Ok(Self { current: RwLock::new(Arc::new(book)), rotation_key, reading })
     }
 
     /// Reads them again.
     pub async fn refresh(&self, store: &dyn Store, vault: &Vault) -> Result<()> {
         let _reading = self.reading.lock().await;
-        let book = Arc::new(read(store, vault).await?);
+        let book = Arc::new(read(store, vault, &self.rotation_key).await?);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = book;
         Ok(())
     }
@@ -131,7 +155,7 @@ impl Books {
     }
 }
 
-async fn read(store: &dyn Store, vault: &Vault) -> Result<Book> {
+async fn read(store: &dyn Store, vault: &Vault, rotation_key: &[u8; 32]) -> Result<Book> {
     let mut book = Book::default();
     for key in store.keys().await? {
         let signer = open_key(vault, &key)?;
@@ -142,6 +166,9 @@ async fn read(store: &dyn Store, vault: &Vault) -> Result<Book> {
     for view in store.events().await? {
         let number = view.event.number;
         book.serial_keys.insert(number, bytes32(&vault.unwrap(&view.event.serial_key)?)?);
+        let rotation = secret::derive(rotation_key, &number.0.to_string());
+        book.ring.add_rotation(number, rotation);
+        book.rotation.insert(number, rotation);
         book.events.insert(number, view);
     }
     for device in store.devices().await? {

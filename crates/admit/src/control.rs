@@ -43,6 +43,10 @@ pub async fn generate(app: &App, view: &EventView, wanted: Wanted) -> Result<Giv
     let order = terms.valid_from.zip(terms.valid_until).is_none_or(|(from, until)| from < until);
     faults.unless(order, "exp", "A ticket cannot end before it begins.");
     faults.end()?;
+    let kind = view.types.iter().find(|kind| kind.number == wanted.type_no);
+    if kind.is_some_and(|kind| kind.details.rotation.is_some()) {
+        return Err(Error::field("tier", "The codes of this type live in wallets."));
+    }
     let person = registration::sealed(app, wanted.holder.as_ref())?;
     let request = issuance::Request {
         type_no: wanted.type_no,

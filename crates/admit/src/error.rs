@@ -52,6 +52,9 @@ pub enum Error {
     /// Too often; try again after so many seconds.
     #[error("too many requests")]
     RateLimited(u32),
+    /// The ticket is bound to another wallet.
+    #[error("this ticket lives on another phone; transfer it there to move it")]
+    BoundElsewhere,
     /// An entry that cannot be taken back.
     #[error("{0}")]
     UndoRefused(String),

@@ -1,6 +1,8 @@
 //! Events, ticket types and gates: what an organiser may say of them.
 
 use admit_core::id::{EventNo, GateNo, TypeNo};
+use admit_core::ticket::Algorithm;
+use admit_core::ticket::rotating::INTERVALS_S;
 use admit_store::event::{Changed, Event, EventDetails, EventView, Gate, TicketType, TypeDetails};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -62,6 +64,9 @@ pub async fn create(app: &App, details: EventDetails) -> Result<Event> {
 /// Changes an event.
 pub async fn change(app: &App, event: EventNo, details: EventDetails) -> Result<Event> {
     let format = check(&details)?;
+    let book = app.books.now();
+    let types = book.events.get(&event).map(|view| view.types.as_slice()).unwrap_or_default();
+    check_rotation(format, types.iter().any(|kind| kind.details.rotation.is_some()))?;
     let event = changed(app.store.change_event(event, details).await?, "event")?;
     issuance::ensure_key(app, event.number, format).await?;
     Ok(event)
@@ -70,6 +75,8 @@ pub async fn change(app: &App, event: EventNo, details: EventDetails) -> Result<
 /// Adds a ticket type.
 pub async fn add_type(app: &App, event: EventNo, details: TypeDetails) -> Result<TicketType> {
     check_type(&details)?;
+    let format = format_of(app, event).ok_or(Error::NotFound("event"))?;
+    check_rotation(format, details.rotation.is_some())?;
     let added = changed(app.store.add_type(event, details).await?, "ticket type")?;
     app.refresh().await?;
     Ok(added)
@@ -83,6 +90,8 @@ pub async fn change_type(
     details: TypeDetails,
 ) -> Result<TicketType> {
     check_type(&details)?;
+    let format = format_of(app, event).ok_or(Error::NotFound("event"))?;
+    check_rotation(format, details.rotation.is_some())?;
     let done = changed(app.store.change_type(event, number, details).await?, "ticket type")?;
     app.refresh().await?;
     Ok(done)
@@ -184,7 +193,23 @@ fn check_type(details: &TypeDetails) -> Result<()> {
     faults.unless(details.quota <= QUOTA_MAX, "quota", "At most one million tickets of a type.");
     let order = details.valid_from.zip(details.valid_until).is_none_or(|(from, to)| from < to);
     faults.unless(order, "valid_until", "The end must be after the start.");
+    let interval = details.rotation.is_none_or(|r| INTERVALS_S.contains(&r.interval_s));
+    faults.unless(interval, "interval_s", "Use 15, 20, 30, 45 or 60 seconds.");
     faults.end()
+}
+
+/// Gates check changing codes with public keys, so the event's tickets must be signed with one.
+fn check_rotation(format: TokenFormat, rotates: bool) -> Result<()> {
+    if rotates && format.algorithm() != Algorithm::Ed25519 {
+        let why = "Codes that change need tickets that are signed with a public key.";
+        return Err(Error::field("rotation", why));
+    }
+    Ok(())
+}
+
+fn format_of(app: &App, event: EventNo) -> Option<TokenFormat> {
+    let book = app.books.now();
+    TokenFormat::parse(&book.events.get(&event)?.event.details.token_format)
 }
 
 fn check_gate(name: &str) -> Result<()> {

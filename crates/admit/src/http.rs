@@ -16,6 +16,7 @@ mod log;
 mod metrics;
 mod problem;
 mod registration;
+mod rotation;
 mod sandbox;
 mod session;
 mod ticket;
@@ -83,6 +84,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(ticket::svg))
         .routes(routes!(ticket::pdf))
         .routes(routes!(ticket::ics))
+        .routes(routes!(rotation::bind))
         // Staff
         .routes(routes!(session::sign_in, session::who, session::sign_out))
         .routes(routes!(event::list, event::create))
@@ -123,6 +125,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(admission::admit))
         .routes(routes!(admission::undo))
         .routes(routes!(edge::gate_conflicts))
+        .routes(routes!(rotation::redeem))
         // Operators
         .routes(routes!(health::health))
         .routes(routes!(health::ready))

@@ -23,6 +23,7 @@ pub mod migrate;
 pub mod pdf;
 pub mod qr;
 pub mod registration;
+pub mod rotation;
 pub mod sample;
 pub mod sandbox;
 pub mod secret;
@@ -109,7 +110,7 @@ impl App {
     pub async fn new(parts: Parts) -> Result<Arc<Self>> {
         let derive = |purpose| secret::derive(&parts.server_key, purpose);
         let vault = Vault::open_from(parts.vault_keys, derive("blind index"))?;
-        let books = Books::read(parts.store.as_ref(), &vault).await?;
+        let books = Books::read(parts.store.as_ref(), &vault, derive("rotating codes")).await?;
         let live = Live::start(parts.store.as_ref(), Arc::clone(&parts.clock));
         let log = LogBook::new(
             derive("audit log leaves"),

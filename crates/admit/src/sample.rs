@@ -44,6 +44,7 @@ pub async fn create(app: &App) -> Result<()> {
             valid_from: None,
             valid_until: None,
             gates: GateSet::ANY,
+            rotation: None,
         };
         event::add_type(app, event, details).await?;
     }

@@ -62,6 +62,7 @@ async fn create(app: &App, slug: &str, name: &str, gates: &[&str]) -> Result<()>
             valid_from: None,
             valid_until: None,
             gates: GateSet::ANY,
+            rotation: None,
         };
         event::add_type(app, event, details).await?;
     }

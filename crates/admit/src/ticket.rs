@@ -63,7 +63,8 @@ pub async fn by_link(app: &App, event: EventNo, text: &str) -> Result<Option<Str
     if ticket.grant.event != event {
         return Ok(None);
     }
-    code(&app.books.now(), &ticket).map(Some)
+    // A link to a ticket whose code changes opens its page; it is no code.
+    Ok(Some(code(&app.books.now(), &ticket)?).filter(|code| !code.is_empty()))
 }
 
 /// A ticket with everything needed to show it.
@@ -94,8 +95,11 @@ pub fn opened(app: &App, ticket: Ticket) -> Result<Shown> {
     Ok(Shown { ticket, event, holder, code })
 }
 
-/// The code of a ticket.
+/// The code of a ticket; empty when only its wallet can make one.
 pub fn code(book: &Book, ticket: &Ticket) -> Result<String> {
+    if ticket.rotation.is_some() {
+        return Ok(String::new());
+    }
     TokenFormat::parse(&ticket.format)
         .and_then(|format| book.code(format, ticket.key_no, &ticket.grant))
         .ok_or_else(|| Error::internal("the key of a ticket is gone"))
@@ -151,14 +155,21 @@ pub fn gate_names(event: &EventView, gates: GateSet) -> Vec<String> {
     named.map(|gate| gate.name.clone()).collect()
 }
 
+/// A code that changes cannot be printed.
+fn on_paper(shown: &Shown) -> Result<()> {
+    if shown.ticket.rotation.is_some() { Err(Error::NotFound("paper ticket")) } else { Ok(()) }
+}
+
 /// The code as an SVG picture for a screen.
 pub fn svg(shown: &Shown) -> Result<String> {
+    on_paper(shown)?;
     let symbol = Symbol::new(&shown.code, Level::Medium).map_err(Error::internal)?;
     Ok(qr::to_svg(&symbol, "Your ticket's code"))
 }
 
 /// The ticket as a PDF for paper.
 pub fn pdf(app: &App, shown: &Shown) -> Result<Vec<u8>> {
+    on_paper(shown)?;
     let fonts = app.fonts().ok_or_else(|| Error::internal("the fonts are not built in"))?;
     pdf::ticket_pdf(fonts, &page(shown)).map_err(Error::internal)
 }

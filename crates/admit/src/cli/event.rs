@@ -191,6 +191,7 @@ impl TypeCommand {
             valid_from: None,
             valid_until: None,
             gates,
+            rotation: None,
         };
         let event = event::find(&app, &add.event)?.event.number;
         say(&event::add_type(&app, event, details).await?.number.0.to_string())

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use admit_core::admission::Verdict as CoreVerdict;
 use admit_core::id::{GateNo, ScanId};
+use admit_core::ticket::rotating::CHALLENGE_BYTES;
 use admit_store::account::Device;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
+use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -30,6 +32,10 @@ pub(super) struct ScanInput {
     gate: u16,
     /// 16 random bytes in base64url, drawn once for this presentation and kept over retries.
     scan_id: String,
+    /// What this gate asked the wallet to sign: 8 bytes in base64url. Then only the answer to it is
+    /// taken.
+    #[serde(default)]
+    challenge: Option<String>,
 }
 
 /// The answer about a scan.
@@ -83,7 +89,7 @@ pub(super) struct UndoneEntry {
 }
 
 impl Verdict {
-    fn of(app: &App, device: &Device, answer: &admission::Answer) -> Self {
+    pub(super) fn of(app: &App, device: &Device, answer: &admission::Answer) -> Self {
         let book = app.books.now();
         let (verdict, reason, message, admitted) = match answer.verdict {
             CoreVerdict::Admit(admission) => ("admit", None, "Let them in.", Some(admission)),
@@ -120,7 +126,13 @@ fn proved(proof: &Inclusion) -> MerkleValidation {
     MerkleValidation::of(proof, Circuit::Ticket)
 }
 
-fn scan_id(text: &str) -> Result<ScanId, Error> {
+fn challenge(text: &str) -> Result<[u8; CHALLENGE_BYTES], Error> {
+    let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).ok();
+    let wrong = || Error::field("challenge", "Use 8 random bytes in base64url.");
+    bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(wrong)
+}
+
+pub(super) fn scan_id(text: &str) -> Result<ScanId, Error> {
     let wrong = || Error::field("scan_id", "Use 16 random bytes in base64url (22 characters).");
     ScanId::parse(text).ok_or_else(wrong)
 }
@@ -137,7 +149,8 @@ pub(super) async fn admit(
     Json(input): Json<ScanInput>,
 ) -> Result<(StatusCode, Answer<Verdict>), Problem> {
     let scan = scan_id(&input.scan_id)?;
-    let presented = Presented { code: input.code, gate: GateNo(input.gate), scan };
+    let challenge = input.challenge.as_deref().map(challenge).transpose()?;
+    let presented = Presented { code: input.code, gate: GateNo(input.gate), scan, challenge };
     let answer = admission::admit(&app, &device, presented).await?;
     let status = match answer.verdict {
         CoreVerdict::Admit(_) => StatusCode::OK,

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use super::extract::{At, Desk, Json, event_at};
 use super::problem::Problem;
+use super::rotation;
 use crate::error::Error;
 use crate::event::{self, Question};
 use crate::ticket::gate_names;
@@ -144,6 +145,10 @@ pub(super) struct Type {
     valid_until: Option<String>,
     /// Numbers of the gates it is for; empty for any.
     gates: Vec<u16>,
+    /// `none`, `device` or `shared`: whether the code changes, and by what it is bound.
+    rotation: &'static str,
+    /// Seconds between changes; null when it never changes.
+    interval_s: Option<u8>,
 }
 
 /// What is said of a ticket type; to change one, only what changes.
@@ -165,6 +170,11 @@ pub(super) struct TypeInput {
     valid_until: TimeChange,
     /// Numbers of gates; empty for any. Tickets can be restricted to the first 16 gates.
     gates: Option<Vec<u16>>,
+    /// Whether the code changes: `none`, `device` (by a key that never leaves the wallet; any gate can
+    /// check it) or `shared` (by a secret; only the server can).
+    rotation: Option<String>,
+    /// Seconds between changes: 15, 20, 30, 45 or 60.
+    interval_s: Option<u8>,
 }
 
 /// A gate as staff and devices see it.
@@ -285,6 +295,7 @@ impl TypeInput {
             valid_from: self.valid_from.over("valid_from", old.valid_from)?,
             valid_until: self.valid_until.over("valid_until", old.valid_until)?,
             gates,
+            rotation: rotation::changed(self.rotation.as_deref(), self.interval_s, old.rotation)?,
         })
     }
 
@@ -297,6 +308,7 @@ impl TypeInput {
             valid_from: None,
             valid_until: None,
             gates: GateSet::ANY,
+            rotation: None,
         }
     }
 }
@@ -405,6 +417,8 @@ impl Type {
             price_cents: 0,
             valid_from: text(kind.details.valid_from),
             valid_until: text(kind.details.valid_until),
+            rotation: kind.details.rotation.map_or("none", |rotation| rotation.kind.code()),
+            interval_s: kind.details.rotation.map(|rotation| rotation.interval_s),
             gates: kind.details.gates.gates().iter().map(|gate| gate.0).collect(),
         }
     }

@@ -98,6 +98,7 @@ impl From<Error> for Problem {
             Error::DeviceRevoked => (S::UNAUTHORIZED, "device_revoked", "Device removed"),
             Error::Forbidden => (S::FORBIDDEN, "forbidden", "Not allowed"),
             Error::RateLimited(_) => (S::TOO_MANY_REQUESTS, "rate_limited", "Too many requests"),
+            Error::BoundElsewhere => (S::CONFLICT, "bound_elsewhere", "On another phone"),
             Error::UndoRefused(_) => (S::CONFLICT, "undo_refused", "Cannot be undone"),
             Error::Store(StoreError::Busy | StoreError::Unavailable(_) | StoreError::Broken(_)) => {
                 (S::SERVICE_UNAVAILABLE, "unavailable", "Try again")

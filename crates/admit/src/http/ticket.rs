@@ -20,6 +20,7 @@ use super::extract::{At, Desk, From, Holder, Json, event_at};
 use super::live::Scan;
 use super::log::{Circuit, MerkleValidation};
 use super::problem::Problem;
+use super::rotation::TicketRotation;
 use crate::error::Error;
 use crate::issuance::{self, Given};
 use crate::log::{self, Inclusion};
@@ -63,6 +64,8 @@ pub(super) struct HeldTicket {
     ticket: Ticket,
     /// The proof that its issue stands in the audit log; null for tickets from before there was one.
     merkle_validation: Option<MerkleValidation>,
+    /// How its code changes; null when it never does.
+    rotation: Option<TicketRotation>,
 }
 
 /// A ticket that staff issued or changed.
@@ -268,7 +271,8 @@ pub(super) async fn show(
     let given = Given { ticket: shown.ticket, logged: None };
     let proof = issuance::proof(&app, &given).await?;
     let merkle_validation = proof.as_ref().map(proved);
-    Ok(Answer(HeldTicket { ticket: held, merkle_validation }))
+    let rotation = TicketRotation::of(&app, &given.ticket);
+    Ok(Answer(HeldTicket { ticket: held, merkle_validation, rotation }))
 }
 
 #[utoipa::path(get, path = "/v1/ticket.svg", tag = "ticket", operation_id = "show_ticket_svg",

@@ -17,6 +17,7 @@ mod log;
 mod metrics;
 mod personal_data;
 mod registration;
+mod rotation;
 mod sequence;
 mod session;
 mod token;
