@@ -84,8 +84,8 @@ pub struct Challenge {
 
 /// The epoch of a moment: intervals since 1970.
 pub fn epoch(at: UnixMs, interval_s: u8) -> u32 {
-    let interval_ms = i64::from(interval_s.max(1)) * 1000;
-    u32::try_from(at.0.div_euclid(interval_ms)).unwrap_or(0)
+    let seconds = at.0.div_euclid(1000);
+    u32::try_from(seconds.div_euclid(i64::from(interval_s.max(1)))).unwrap_or(0)
 }
 
 /// The secret of one ticket, from that of its event.
