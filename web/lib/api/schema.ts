@@ -608,6 +608,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/redeem_rotating": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Uses a proof with a shared secret (seed 002). Each epoch of a ticket is good once. */
+        post: operations["redeem_rotating"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sandbox": {
         parameters: {
             query?: never;
@@ -706,6 +723,23 @@ export interface paths {
         get: operations["show_ticket_svg"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/ticket/bind": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Binds a ticket whose code changes to this wallet, once and for good. */
+        post: operations["bind_ticket"];
         delete?: never;
         options?: never;
         head?: never;
@@ -945,6 +979,20 @@ export interface components {
             /** Format: int32 */
             count: number;
             minute: string;
+        };
+        /** @description What a wallet shows: one of the two, as the ticket's kind asks. */
+        BindInput: {
+            /** @description 16 random bytes that the wallet drew and keeps, base64url. */
+            claim?: string | null;
+            /** @description The wallet's P-256 public key, SEC 1, base64url. */
+            public_key?: string | null;
+        };
+        /** @description A ticket that is bound to the asking wallet. */
+        BoundTicket: {
+            merkle_validation?: components["schemas"]["MerkleValidation"] | null;
+            rotation: components["schemas"]["TicketRotation"];
+            /** @description The shared secret, base64url; to be kept in the wallet and shown to nobody. */
+            secret?: string | null;
         };
         /** @description A ticket that staff issued or changed. */
         ChangedTicket: components["schemas"]["DeskTicket"] & {
@@ -1281,6 +1329,7 @@ export interface components {
         /** @description A ticket as its holder sees it, with its receipt. */
         HeldTicket: components["schemas"]["Ticket"] & {
             merkle_validation?: components["schemas"]["MerkleValidation"] | null;
+            rotation?: components["schemas"]["TicketRotation"] | null;
         };
         /** @description The keys of an event. */
         Keys: {
@@ -1586,6 +1635,32 @@ export interface components {
             /** @description Until when tickets of the old keys are good, RFC 3339; for ever when it is not said. */
             verify_until?: string | null;
         };
+        /** @description What came of it. */
+        RotatingAnswer: components["schemas"]["Verdict"] & {
+            /** @description `accepted` or `rejected`. */
+            status: string;
+        };
+        /** @description A proof of seed 002. The device's credential says who validates. */
+        RotatingInput: {
+            /**
+             * Format: int32
+             * @description Intervals since 1970.
+             */
+            current_epoch: number;
+            /**
+             * Format: int32
+             * @description Number of the gate; that of the device when it is not said.
+             */
+            gate?: number | null;
+            /** @description Eight bytes over epoch and ticket, base64. */
+            rotating_proof: string;
+            /** @description 16 random bytes in base64url, kept over retries. */
+            scan_id?: string | null;
+            /** @description The ticket number. */
+            ticket_id: string;
+            /** @description A name for the validator's own records. */
+            validator_id?: string | null;
+        };
         /** @description What the sandbox's page needs. */
         Sandbox: {
             /** @description Slugs of its events. */
@@ -1619,6 +1694,11 @@ export interface components {
         };
         /** @description One presentation of a code. */
         ScanInput: {
+            /**
+             * @description What this gate asked the wallet to sign: 8 bytes in base64url. Then only the answer to it is
+             *     taken.
+             */
+            challenge?: string | null;
             /** @description What the QR says, or a ticket number typed by hand. */
             code: string;
             /**
@@ -1818,6 +1898,28 @@ export interface components {
             /** Format: int32 */
             ticket_type: number;
         };
+        /** @description How a ticket's code changes, and what its wallet makes codes of (docs/formats/rotating.md). */
+        TicketRotation: {
+            /** @description Whether it is bound to a wallet. */
+            bound: boolean;
+            /**
+             * Format: int32
+             * @description Numbers of event and ticket, decimal: what proofs are made over.
+             */
+            event_number: number;
+            /** @description The issuer's part of every code, base64url; null until it is bound. */
+            head?: string | null;
+            /**
+             * Format: int32
+             * @description Seconds between changes.
+             */
+            interval_s: number;
+            /** @description `device` or `shared`. */
+            kind: string;
+            /** @description The server's time, RFC 3339: phones that are wrong learn by how much. */
+            server_time: string;
+            ticket_number: string;
+        };
         /**
          * @description Which tickets to find. A body and not a query: addresses are kept in histories and logs, and an
          *     e-mail address must not be.
@@ -1840,6 +1942,11 @@ export interface components {
             description: string;
             /** @description Numbers of the gates it is for; empty for any. */
             gates: number[];
+            /**
+             * Format: int32
+             * @description Seconds between changes; null when it never changes.
+             */
+            interval_s?: number | null;
             /** Format: int32 */
             issued: number;
             /** Format: int32 */
@@ -1851,6 +1958,8 @@ export interface components {
             price_cents: number;
             /** Format: int32 */
             quota: number;
+            /** @description `none`, `device` or `shared`: whether the code changes, and by what it is bound. */
+            rotation: string;
             valid_from?: string | null;
             valid_until?: string | null;
         };
@@ -1859,6 +1968,11 @@ export interface components {
             description?: string | null;
             /** @description Numbers of gates; empty for any. Tickets can be restricted to the first 16 gates. */
             gates?: number[] | null;
+            /**
+             * Format: int32
+             * @description Seconds between changes: 15, 20, 30, 45 or 60.
+             */
+            interval_s?: number | null;
             /**
              * Format: int32
              * @description Entries of each ticket; 0 for any number.
@@ -1870,6 +1984,11 @@ export interface components {
              * @description How many may be issued.
              */
             quota?: number | null;
+            /**
+             * @description Whether the code changes: `none`, `device` (by a key that never leaves the wallet; any gate can
+             *     check it) or `shared` (by a secret; only the server can).
+             */
+            rotation?: string | null;
             valid_from?: string | null;
             valid_until?: string | null;
         };
@@ -3621,6 +3740,48 @@ export interface operations {
             };
         };
     };
+    redeem_rotating: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotatingInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotatingAnswer"];
+                };
+            };
+            /** @description Refused, with the reason */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotatingAnswer"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     sandbox: {
         parameters: {
             query?: never;
@@ -3896,6 +4057,57 @@ export interface operations {
                 };
                 content: {
                     "image/svg+xml": string;
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    bind_ticket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BindInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BoundTicket"];
+                };
+            };
+            /** @description Why there is no answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Bound to another wallet */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Why there is no answer */
