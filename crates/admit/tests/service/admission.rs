@@ -33,13 +33,13 @@ async fn a_repeated_scan_gets_the_same_answer_and_no_second_entry() {
 
 #[tokio::test]
 async fn a_bad_code_costs_no_query() {
-    let app = TestApp::start().await;
+    let app = TestApp::on_file().await;
     let (device, code) = (app.device().await, app.code().await);
     let mut forged = code.clone();
     let last = if forged.ends_with('0') { "1" } else { "0" };
     forged.replace_range(forged.len() - 1.., last);
     let foreign = foreign_code(&app).await;
-    let before = app.store.queries();
+    let before = app.file().queries();
     for (bad, reason) in [
         (forged.as_str(), "invalid"),
         (&code[..60], "invalid"),
@@ -51,10 +51,10 @@ async fn a_bad_code_costs_no_query() {
         let reply = app.scan(&device, bad, 9).await.expect(StatusCode::CONFLICT).json();
         assert_eq!(reply["reason"], reason, "{bad}");
     }
-    assert_eq!(app.store.queries(), before);
+    assert_eq!(app.file().queries(), before);
     // The counter does count.
     app.scan(&device, &code, 1).await.expect(StatusCode::OK);
-    assert!(app.store.queries() > before);
+    assert!(app.file().queries() > before);
 }
 
 /// A genuine ticket of another event of the same installation.

@@ -1,11 +1,11 @@
 //! A service with the sample event, a clock that stands still, and clients of each kind.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use admit::App;
 use admit::data::DataFolder;
-use admit::database::Database;
+use admit::database::{Address, Database};
 use admit::http::{self, Options};
 use admit::{sample, session};
 use admit_core::id::UnixMs;
@@ -18,12 +18,14 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+use crate::postgres::Cluster;
+
 pub(crate) const NOW: i64 = 1_800_000_000_000;
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
 pub(crate) struct TestApp {
     pub(crate) app: Arc<App>,
-    pub(crate) store: SqliteStore,
+    file: Option<SqliteStore>,
     pub(crate) folder: tempfile::TempDir,
     clock: Arc<AtomicI64>,
     router: Router,
@@ -61,15 +63,34 @@ impl Reply {
 }
 
 impl TestApp {
+    /// On the store that this suite is for.
     pub(crate) async fn start() -> Self {
+        if env!("CARGO_CRATE_NAME") == "service_postgres" {
+            let database = cluster().create_database().unwrap();
+            let url = cluster().address(&database);
+            return Self::on(Database::at(Some(Address { url, password: None }))).await;
+        }
+        Self::on_file().await
+    }
+
+    /// On the embedded store, for what only a file can show.
+    pub(crate) async fn on_file() -> Self {
+        Self::on(Database::at(None)).await
+    }
+
+    pub(crate) fn file(&self) -> &SqliteStore {
+        self.file.as_ref().unwrap()
+    }
+
+    async fn on(database: Database) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(AtomicI64::new(NOW));
         let data = DataFolder::at(folder.path());
         data.create().unwrap();
-        let (app, store) = open(&data, &clock).await;
+        let (app, file) = open_on(&data, &clock, &database).await;
         sample::create(&app).await.unwrap();
         let router = http::router(Arc::clone(&app), Options { bench: false });
-        Self { app, store, folder, clock, router }
+        Self { app, file, folder, clock, router }
     }
 
     pub(crate) fn data(&self) -> DataFolder {
@@ -152,12 +173,27 @@ impl TestApp {
     }
 }
 
+/// One cluster for all; each test has a database of its own in it.
+fn cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(|| Cluster::start().unwrap())
+}
+
+/// Opens a data folder on the embedded store.
 pub(crate) async fn open(data: &DataFolder, clock: &Arc<AtomicI64>) -> (Arc<App>, SqliteStore) {
+    let (app, file) = open_on(data, clock, &Database::at(None)).await;
+    (app, file.unwrap())
+}
+
+async fn open_on(
+    data: &DataFolder,
+    clock: &Arc<AtomicI64>,
+    database: &Database,
+) -> (Arc<App>, Option<SqliteStore>) {
     let clock = Arc::clone(clock);
     let clock: admit::clock::Clock = Arc::new(move || UnixMs(clock.load(Ordering::Relaxed)));
-    let database = Database::at(None);
-    let (app, open) = data.open(clock, "https://gate.example", &database).await.unwrap();
-    (app, open.embedded("a test of the embedded store").unwrap().clone())
+    let (app, open) = data.open(clock, "https://gate.example", database).await.unwrap();
+    (app, open.embedded("a file").ok().cloned())
 }
 
 pub(crate) fn request(method: &str, who: &Who, path: &str) -> axum::http::request::Builder {

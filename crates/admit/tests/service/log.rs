@@ -166,10 +166,10 @@ async fn set_back(app: &TestApp) -> admit::error::Result<()> {
 
 #[tokio::test]
 async fn a_database_that_was_set_back_is_noticed_and_goes_on_only_under_another_name() {
-    let app = TestApp::start().await;
+    let app = TestApp::on_file().await;
     app.register("Before").await;
     let backup = app.folder.path().join("old.sqlite");
-    app.store.copy_to(backup.clone()).await.unwrap();
+    app.file().copy_to(backup.clone()).await.unwrap();
     app.register("After").await;
     let signed = text(&app, "checkpoint").await;
     app.app.log.keep(&app.data().checkpoints()).unwrap();

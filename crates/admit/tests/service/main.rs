@@ -6,6 +6,10 @@
     reason = "a test may fail loudly"
 )]
 
+#[expect(dead_code, reason = "this suite needs a cluster that is left alone")]
+#[path = "../../../admit-store/tests/common/postgres.rs"]
+mod postgres;
+
 mod admission;
 mod app;
 mod bad_input;

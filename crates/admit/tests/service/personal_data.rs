@@ -48,7 +48,7 @@ fn contains(haystack: &[u8], needle: &str) -> bool {
 
 #[tokio::test]
 async fn nothing_personal_is_in_the_database_its_log_or_a_code() {
-    let app = TestApp::start().await;
+    let app = TestApp::on_file().await;
     let registered = register_canary(&app).await;
     let device = app.device().await;
     let code = registered["ticket"]["code"].as_str().unwrap();
@@ -66,7 +66,7 @@ async fn nothing_personal_is_in_the_database_its_log_or_a_code() {
 
 #[tokio::test]
 async fn pythons_fernet_opens_a_stored_value() {
-    let app = TestApp::start().await;
+    let app = TestApp::on_file().await;
     register_canary(&app).await;
     let event = app.app.books.now().event("sample").unwrap().event.number;
     let filter = admit_store::ticket::TicketFilter { limit: 1, ..Default::default() };
@@ -91,7 +91,7 @@ async fn pythons_fernet_opens_a_stored_value() {
 
 #[tokio::test]
 async fn an_erased_person_leaves_the_entry_and_no_trace() {
-    let app = TestApp::start().await;
+    let app = TestApp::on_file().await;
     let registered = register_canary(&app).await;
     let (device, desk) = (app.device().await, app.staff(Role::Organiser).await);
     app.scan(&device, registered["ticket"]["code"].as_str().unwrap(), 1).await;
@@ -113,11 +113,11 @@ async fn an_erased_person_leaves_the_entry_and_no_trace() {
 
 #[tokio::test]
 async fn a_backup_restores_to_the_same_service() {
-    let app = TestApp::start().await;
+    let app = TestApp::on_file().await;
     let registered = register_canary(&app).await;
     let target = tempfile::tempdir().unwrap();
     let file = target.path().join("backup.tar");
-    backup::backup(&app.data(), &app.store, &file).await.unwrap();
+    backup::backup(&app.data(), app.file(), &file).await.unwrap();
     let restored = DataFolder::at(&target.path().join("data"));
     backup::restore(&restored, &file).unwrap();
     assert!(backup::restore(&restored, &file).is_err());
@@ -131,7 +131,7 @@ async fn a_backup_restores_to_the_same_service() {
 
 #[tokio::test]
 async fn a_clock_before_the_last_record_is_noticed_at_start() {
-    let app = TestApp::start().await;
+    let app = TestApp::on_file().await;
     let (device, code) = (app.device().await, app.code().await);
     app.scan(&device, &code, 1).await.expect(StatusCode::OK);
     let early: admit::clock::Clock = Arc::new(|| admit_core::id::UnixMs(NOW - 3_600_000));
