@@ -73,7 +73,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 
 /// A load generator without optimisation would measure itself.
 fn run_optimised(arguments: &[String]) -> Result<()> {
-    if !files::root().join("web/dist").is_dir() {
+    if !files::root().join("web/dist/desk").is_dir() {
         // Part of the binary, so part of its start and its memory.
         web::build()?;
     }

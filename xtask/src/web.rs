@@ -39,7 +39,7 @@ pub(crate) fn build_pages() -> Result<()> {
     let web = files::root().join("web");
     // Outside of dist/, whose every file the server would carry.
     let mark = web.join("node_modules/.xtask-built");
-    let is_there = web.join("dist").is_dir();
+    let is_there = web.join("dist/desk").is_dir();
     if is_there && files::is_fresh(&mark, std::slice::from_ref(&web)) {
         return Ok(());
     }

@@ -3,12 +3,13 @@
 
 use admit_core::admission::{Scan, Standing, Verdict};
 use admit_core::id::{DeviceNo, EventNo, GateNo, ScanId, TicketId, TypeNo, UnixMs};
+use admit_core::log::leaf::Kind;
 use admit_core::reason::Reason;
 use admit_core::stats::Outcome;
 use admit_core::ticket::{Grant, Invalid, Verified};
 use admit_store::admission::{Preview, Recorded, ScanRecord};
 use admit_store::event::EventView;
-use admit_store::ticket::{Terms, Ticket};
+use admit_store::ticket::{Terms, Ticket, fact};
 
 use crate::App;
 use crate::admission;
@@ -113,7 +114,7 @@ async fn examine(app: &App, ticket: Verified, gate: GateNo) -> Result<Examined> 
     let scan = Scan { id: ScanId([0; 16]), device: PROGRAM, gate, at: app.now() };
     let Preview { verdict, history, last_leaf } = app.store.preview(ticket, scan).await?;
     let proof = match last_leaf {
-        Some(leaf) => Some(log::prove(app, event, leaf).await?),
+        Some(leaf) => Some(newest(app, event, ticket.grant().ticket, leaf).await?),
         None => None,
     };
     let withdrawn = Verdict::Refuse(Reason::Revoked);
@@ -124,6 +125,20 @@ async fn examine(app: &App, ticket: Verified, gate: GateNo) -> Result<Examined> 
         revoked: verdict == withdrawn,
         proof,
     })
+}
+
+/// The proof of the newest leaf about a ticket, with what opens it where the books say what that is.
+async fn newest(app: &App, event: EventNo, id: TicketId, leaf: u64) -> Result<Inclusion> {
+    let key = app.log.leaf_key(event);
+    let scans = app.store.scans_of(event, id).await?;
+    let opening = if let Some(scan) = scans.iter().find(|scan| scan.leaf == Some(leaf)) {
+        Some(scan.fact(None).opening(&key))
+    } else {
+        let ticket = app.store.ticket(event, id).await?;
+        let issued = ticket.filter(|ticket| ticket.leaf == Some(leaf));
+        issued.map(|ticket| fact(Kind::Issue, &ticket.grant, ticket.issued_at).opening(&key))
+    };
+    Ok(Inclusion { opening, ..log::prove(app, event, leaf).await? })
 }
 
 /// What came of an attempt to redeem.

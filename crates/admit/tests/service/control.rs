@@ -78,6 +78,8 @@ async fn a_ticket_at_its_gate_is_valid_and_elsewhere_denied_by_policy_not_by_its
     let minted = sandbox.mint().await;
     let here = sandbox.verify(&minted["token"], Some("main-gate")).await;
     assert_eq!((&here["valid"], &here["policy"]["usesRemaining"]), (&json!(true), &json!(1)));
+    let proven = sandbox.prove("sandbox-event", &here).await;
+    assert_eq!(proven.ticket.as_deref(), minted["ticketId"].as_str(), "the leaf is about it");
     for gate in [Some("vip-north"), Some("no-such-gate"), None] {
         let denied = sandbox.verify(&minted["token"], gate).await;
         assert_eq!(denied["valid"], false);
