@@ -86,7 +86,10 @@ fn lint() -> Result<()> {
 }
 
 fn rust_tests() -> Result<()> {
-    run_to_end(&mut cargo(&["test", "--locked", "--workspace"]))
+    run_to_end(&mut cargo(&["test", "--locked", "--workspace"]))?;
+    // The service once more, on the other store.
+    let service = ["test", "--locked", "--package=admit", "--test=service"];
+    run_to_end(cargo(&service).env("ADMIT_TEST_ON", "postgres"))
 }
 
 /// Playwright against the built server, each run with a data folder of its own.

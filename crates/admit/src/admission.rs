@@ -163,13 +163,13 @@ pub async fn proof(
     record: &ScanRecord,
     logged: Option<Logged>,
 ) -> Result<Option<Inclusion>> {
-    let opening = record.fact(None).opening(&app.log.leaf_key(record.event));
     if let Some(logged) = logged {
+        let opening = record.fact(None).opening(&app.log.leaf_key(record.event));
         return log::proved(app, record.event, logged, Some(opening)).await.map(Some);
     }
     let Some(leaf) = record.leaf else { return Ok(None) };
     let found = log::prove(app, record.event, leaf).await?;
-    Ok(Some(Inclusion { opening: Some(opening), ..found }))
+    Ok(Some(log::opened(app, record.event, found, record.fact(None))))
 }
 
 async fn answer(app: &App, record: &ScanRecord, logged: Option<Logged>) -> Result<Answer> {

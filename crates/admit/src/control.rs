@@ -3,7 +3,7 @@
 
 use admit_core::admission::{Scan, Standing, Verdict};
 use admit_core::id::{DeviceNo, EventNo, GateNo, ScanId, TicketId, TypeNo, UnixMs};
-use admit_core::log::leaf::Kind;
+use admit_core::log::leaf::{Kind, Leaf};
 use admit_core::reason::Reason;
 use admit_core::stats::Outcome;
 use admit_core::ticket::{Grant, Invalid, Verified};
@@ -127,18 +127,17 @@ async fn examine(app: &App, ticket: Verified, gate: GateNo) -> Result<Examined> 
     })
 }
 
-/// The proof of the newest leaf about a ticket, with what opens it where the books say what that is.
+/// The proof of the newest leaf about a ticket, with what opens it.
 async fn newest(app: &App, event: EventNo, id: TicketId, leaf: u64) -> Result<Inclusion> {
-    let key = app.log.leaf_key(event);
+    let proof = log::prove(app, event, leaf).await?;
     let scans = app.store.scans_of(event, id).await?;
-    let opening = if let Some(scan) = scans.iter().find(|scan| scan.leaf == Some(leaf)) {
-        Some(scan.fact(None).opening(&key))
-    } else {
-        let ticket = app.store.ticket(event, id).await?;
-        let issued = ticket.filter(|ticket| ticket.leaf == Some(leaf));
-        issued.map(|ticket| fact(Kind::Issue, &ticket.grant, ticket.issued_at).opening(&key))
-    };
-    Ok(Inclusion { opening, ..log::prove(app, event, leaf).await? })
+    if let Some(scan) = scans.iter().find(|scan| scan.leaf == Some(leaf)) {
+        return Ok(log::opened(app, event, proof, scan.fact(None)));
+    }
+    let Some(ticket) = app.store.ticket(event, id).await? else { return Ok(proof) };
+    // What happened to the ticket as such: the leaf says what it was, and when.
+    let at = Leaf::parse(&proof.logged.leaf).map_or(ticket.issued_at, |leaf| leaf.at);
+    Ok(log::opened(app, event, proof, fact(Kind::Issue, &ticket.grant, at)))
 }
 
 /// What came of an attempt to redeem.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use admit_core::id::{EventNo, UnixMs, hmac_sha256};
 use admit_core::log::checkpoint::Checkpoint;
-use admit_core::log::leaf::LogKey;
+use admit_core::log::leaf::{Fact, Leaf, LogKey};
 use admit_core::log::note::NoteSigner;
 use admit_core::log::receipt::Receipt;
 use admit_core::log::tile::{Part, TilePath, encode_bundle, encode_hashes};
@@ -210,6 +210,15 @@ pub async fn prove(app: &App, event: EventNo, index: u64) -> Result<Inclusion> {
     let origin = head.origin.clone();
     let checkpoint = app.log.sign(event, head)?;
     Ok(Inclusion { origin, logged, checkpoint, opening: None })
+}
+
+/// A proof with what opens its leaf, if `fact` is what the leaf is about. The books do not say by which
+/// kind of leaf a fact was told, the leaf does.
+pub fn opened(app: &App, event: EventNo, proof: Inclusion, fact: Fact) -> Inclusion {
+    let Ok(leaf) = Leaf::parse(&proof.logged.leaf) else { return proof };
+    let opening = Fact { kind: leaf.kind, ..fact }.opening(&app.log.leaf_key(event));
+    let opening = Some(opening).filter(|opening| leaf.open(opening).is_some());
+    Inclusion { opening, ..proof }
 }
 
 /// The inclusion proof of leaf `index` among the first `size`.

@@ -63,9 +63,10 @@ impl Reply {
 }
 
 impl TestApp {
-    /// On the store that this suite is for.
+    /// On the embedded store, or on PostgreSQL when the environment says `ADMIT_TEST_ON=postgres`:
+    /// the whole suite is run on both.
     pub(crate) async fn start() -> Self {
-        if env!("CARGO_CRATE_NAME") == "service_postgres" {
+        if std::env::var("ADMIT_TEST_ON").is_ok_and(|store| store == "postgres") {
             let database = cluster().create_database().unwrap();
             let url = cluster().address(&database);
             return Self::on(Database::at(Some(Address { url, password: None }))).await;
