@@ -23,6 +23,7 @@ const phoneRules: [PhoneRule, () => string][] = [
 
 const tokenFormats: [TokenFormat, () => string][] = [
   ['a1', () => t('format_a1')],
+  ['a1-hmac', () => t('format_a1_hmac')],
   ['jwt-eddsa', () => t('format_eddsa')],
   ['jwt-hs256', () => t('format_hs256')],
 ]

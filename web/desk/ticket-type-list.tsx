@@ -1,7 +1,7 @@
 // The ticket types of an event: how many, how many entries, when and where they hold.
 import { useState } from 'preact/hooks'
 import { addTicketType, changeTicketType } from '../lib/api/desk.ts'
-import type { DeskEvent, TicketType, TicketTypeInput } from '../lib/api/types.ts'
+import type { CodeChange, DeskEvent, TicketType, TicketTypeInput } from '../lib/api/types.ts'
 import { momentOf, wallClock } from '../lib/time/wall-clock.ts'
 import { momentIn } from '../lib/time/zone.ts'
 import { Field } from '../lib/ui/field.tsx'
@@ -10,6 +10,16 @@ import { FormStatus } from './form-status.tsx'
 import { mayWrite } from './session.ts'
 import { plural, t } from './texts.ts'
 import { InvalidForm, textOf, useForm } from './use-form.ts'
+
+const codeChanges: [CodeChange, () => string][] = [
+  ['none', () => t('code_none')],
+  ['device', () => t('code_device')],
+  ['shared', () => t('code_shared')],
+]
+
+/** The intervals that the format of such codes knows, in seconds. */
+const intervals = [15, 20, 30, 45, 60]
+const USUAL_INTERVAL = 30
 
 type TicketTypeListProps = { event: DeskEvent; onChanged: () => Promise<void> }
 
@@ -78,6 +88,7 @@ function describe(type: TicketType, event: DeskEvent): string {
       : type.max_uses === 1
         ? t('uses_one')
         : plural('uses_many', type.max_uses),
+    type.rotation !== 'none' && t('code_changes', { seconds: type.interval_s ?? USUAL_INTERVAL }),
     type.valid_from && `${t('valid_from')} ${momentIn(zone, type.valid_from)}`,
     type.valid_until && `${t('valid_until')} ${momentIn(zone, type.valid_until)}`,
     `${t('gates_allowed')} ${gates.length > 0 ? gates.join(', ') : t('gates_any')}`,
@@ -104,7 +115,9 @@ function readType(data: FormData, event: DeskEvent): TicketTypeInput {
     valid_from: momentOf(event.time_zone, textOf(data, 'valid_from')),
     valid_until: momentOf(event.time_zone, textOf(data, 'valid_until')),
     gates: data.getAll('gates').map(Number),
+    rotation: textOf(data, 'rotation'),
   }
+  if (data.has('interval_s')) input.interval_s = Number(textOf(data, 'interval_s'))
   if (Object.keys(fields).length > 0) throw new InvalidForm(fields)
   return input
 }
@@ -122,6 +135,7 @@ function TicketTypeForm({ event, type, onCancel, onSaved }: TicketTypeFormProps)
     await (type ? changeTicketType(event.slug, type.number, input) : addTicketType(event.slug, input))
     await onSaved()
   })
+  const [change, setChange] = useState<CodeChange>(type?.rotation ?? 'none')
   const error = errors.fields
   const local = (at: string | null | undefined) => (at ? wallClock(event.time_zone, at) : '')
   return (
@@ -155,6 +169,34 @@ function TicketTypeForm({ event, type, onCancel, onSaved }: TicketTypeFormProps)
           {control => <input {...control} type="datetime-local" defaultValue={local(type?.valid_until)} />}
         </Field>
       </div>
+      <Field name="rotation" label={t('code_change')} hint={t('code_change_hint')} error={error.rotation}>
+        {control => (
+          <select {...control} onChange={input => setChange(input.currentTarget.value as CodeChange)}>
+            {codeChanges.map(([value, text]) => (
+              <option key={value} value={value} selected={value === change}>
+                {text()}
+              </option>
+            ))}
+          </select>
+        )}
+      </Field>
+      {change !== 'none' && (
+        <Field name="interval_s" label={t('interval')} error={error.interval_s}>
+          {control => (
+            <select {...control}>
+              {intervals.map(seconds => (
+                <option
+                  key={seconds}
+                  value={seconds}
+                  selected={seconds === (type?.interval_s ?? USUAL_INTERVAL)}
+                >
+                  {t('interval_s', { seconds })}
+                </option>
+              ))}
+            </select>
+          )}
+        </Field>
+      )}
       {event.gates.length > 0 && (
         <fieldset class="field">
           <legend>{t('gates_allowed')}</legend>

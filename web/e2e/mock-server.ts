@@ -145,6 +145,8 @@ function seed(state: State): void {
     gates: [],
     issued: 0,
     price_cents: 0,
+    rotation: 'none',
+    interval_s: null,
     ...extra,
   })
   const event = (input: Partial<DeskEvent> & Pick<DeskEvent, 'slug' | 'name'>): DeskEvent => ({
@@ -840,7 +842,9 @@ async function deskPart(
     return send(response, 200, Object.assign(found, input))
   }
   const made =
-    noun === 'gates' ? { slug: String(input.name).toLowerCase(), open: true } : { issued: 0, price_cents: 0 }
+    noun === 'gates'
+      ? { slug: String(input.name).toLowerCase(), open: true }
+      : { issued: 0, price_cents: 0, rotation: 'none', interval_s: null }
   const item = { ...input, ...made, number: list.length + 1 }
   list.push(item)
   event.capacity = event.ticket_types.reduce((sum, type) => sum + type.quota, 0)

@@ -9,6 +9,7 @@ import { filmOf } from './camera-film.ts'
 import type { MockServer } from './mock-server.ts'
 import { findPlace, launch, open, type Place, trouble } from './place.ts'
 import { receiptAtDesk, receiptOffline, receiptOfTicket } from './receipts.ts'
+import { walkRotation } from './rotation.ts'
 import { walkSandbox } from './sandbox.ts'
 import { must, step } from './step.ts'
 
@@ -372,6 +373,7 @@ async function runAll(place: Place, folder: string, browsers: Browser[]): Promis
     checkAccessibility(browser, deskContext, shared),
   )
   await walkSandbox(browser, place)
+  if (!place.mock) await walkRotation(browser, place)
   await step('remove the device: it forgets everything', () => removal(desk, hand, place, slug))
 }
 

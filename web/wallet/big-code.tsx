@@ -3,9 +3,13 @@ import { useEffect, useRef } from 'preact/hooks'
 import type { Ticket } from '../lib/api/types.ts'
 import { CodeImage } from '../lib/ui/code-image.tsx'
 import { keepAwake } from '../lib/ui/wake-lock.ts'
+import { Countdown } from './code-panel.tsx'
 import { t } from './texts.ts'
+import type { Live } from './use-live-code.ts'
 
-export function BigCode({ svg, ticket, onClose }: { svg: string; ticket: Ticket; onClose: () => void }) {
+type BigCodeProps = { svg: string; live: Live | null; ticket: Ticket; onClose: () => void }
+
+export function BigCode({ svg, live, ticket, onClose }: BigCodeProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   useEffect(() => {
     dialog.current?.showModal()
@@ -15,6 +19,7 @@ export function BigCode({ svg, ticket, onClose }: { svg: string; ticket: Ticket;
     <dialog ref={dialog} class="big" aria-label={t('qr_alt', { number: ticket.number })} onClose={onClose}>
       <p class="big-hint">{t('brightness')}</p>
       <CodeImage svg={svg} alt={t('qr_alt', { number: ticket.number })} />
+      {live && <Countdown live={live} />}
       <p class="mono ticket-number">{ticket.number}</p>
       <button class="button" type="button" onClick={() => dialog.current?.close()}>
         {t('close')}

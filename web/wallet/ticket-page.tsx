@@ -5,12 +5,13 @@ import { getTicket, getTicketFile } from '../lib/api/ticket.ts'
 import type { Ticket } from '../lib/api/types.ts'
 import { dropTicket, getKeptTicket, type KeptTicket, keepTicket } from '../lib/db/wallet-db.ts'
 import { dayIn, momentIn, timeIn, zoneLabel } from '../lib/time/zone.ts'
-import { CodeImage } from '../lib/ui/code-image.tsx'
 import { Confirm } from '../lib/ui/confirm.tsx'
 import { lazy } from '../lib/ui/lazy.tsx'
 import { saveFile } from '../lib/ui/save-file.ts'
 import { BigCode } from './big-code.tsx'
+import { CodePanel, WrongClock } from './code-panel.tsx'
 import { t } from './texts.ts'
+import { useLiveCode } from './use-live-code.ts'
 
 const Receipt = lazy(() => import('./receipt.tsx').then(part => part.Receipt))
 
@@ -18,8 +19,10 @@ type State = { kept: KeptTicket | null; fresh: boolean; failure: 'link' | 'netwo
 
 async function refresh(access: string): Promise<KeptTicket> {
   const ticket = await getTicket(access)
-  const svg = await (await getTicketFile(access, 'svg')).text()
-  return { access, ticket, svg, checkedAt: new Date().toISOString() }
+  const checkedAt = new Date().toISOString()
+  // A code that changes is drawn on this phone; the server has no picture of it.
+  const svg = ticket.rotation ? '' : await (await getTicketFile(access, 'svg')).text()
+  return { access, ticket, svg, checkedAt }
 }
 
 export function TicketPage({ access }: { access: string }) {
@@ -49,7 +52,12 @@ export function TicketPage({ access }: { access: string }) {
     }
   }, [])
 
-  if (state.kept) return <TicketView kept={state.kept} state={state} />
+  const onBound = (kept: KeptTicket) => {
+    setState(before => ({ ...before, kept }))
+    void keepTicket(kept).catch(() => undefined)
+  }
+
+  if (state.kept) return <TicketView kept={state.kept} state={state} onBound={onBound} />
   if (!state.failure) return <p class="waiting">{t('loading')}</p>
   return (
     <div class="card stack" role="alert">
@@ -72,7 +80,9 @@ function statusOf(ticket: Ticket): { text: string; tone: string } {
   return left ? { text: t('status_partly'), tone: 'good' } : { text: t('status_used'), tone: 'warn' }
 }
 
-function TicketView({ kept, state }: { kept: KeptTicket; state: State }) {
+type TicketViewProps = { kept: KeptTicket; state: State; onBound: (kept: KeptTicket) => void }
+
+function TicketView({ kept, state, onBound }: TicketViewProps) {
   const [big, setBig] = useState(false)
   const [removing, setRemoving] = useState(false)
   const [failed, setFailed] = useState(false)
@@ -81,6 +91,8 @@ function TicketView({ kept, state }: { kept: KeptTicket; state: State }) {
   const { event } = ticket
   const zone = event.time_zone
   const status = statusOf(ticket)
+  const live = useLiveCode(kept, state.fresh, onBound)
+  const svg = live ? (live.code?.svg ?? '') : kept.svg
 
   useEffect(() => {
     document.title = `${event.name} · ${ticket.number}`
@@ -98,22 +110,8 @@ function TicketView({ kept, state }: { kept: KeptTicket; state: State }) {
   return (
     <article class="ticket">
       <div class="stub-lift">
-        <div class="paper">
-          <div class="paper-code">
-            <button
-              class="code-button"
-              type="button"
-              onClick={() => setBig(true)}
-              disabled={ticket.status === 'revoked'}
-              aria-label={t('show_big')}
-            >
-              <CodeImage svg={kept.svg} alt={t('qr_alt', { number: ticket.number })} />
-            </button>
-            <p>
-              <span class={`tag ${status.tone}`}>{status.text}</span>
-            </p>
-            <p class="mono ticket-number">{ticket.number}</p>
-          </div>
+        <div class={`paper ${live ? 'live' : ''}`}>
+          <CodePanel kept={kept} live={live} status={status} onBig={() => setBig(true)} />
           <div class="paper-face">
             <h1 dir="auto">{event.name}</h1>
             <dl class="facts">
@@ -171,6 +169,9 @@ function TicketView({ kept, state }: { kept: KeptTicket; state: State }) {
         </div>
       </div>
 
+      <div aria-live="polite">
+        <WrongClock live={live} />
+      </div>
       {ticket.status === 'revoked' && (
         <p class="notice bad" role="alert">
           {t('revoked_hint')}
@@ -181,13 +182,15 @@ function TicketView({ kept, state }: { kept: KeptTicket; state: State }) {
           class="button"
           type="button"
           onClick={() => setBig(true)}
-          disabled={ticket.status === 'revoked'}
+          disabled={ticket.status === 'revoked' || svg === ''}
         >
           {t('show_big')}
         </button>
-        <button class="button quiet" type="button" onClick={() => void file('pdf')}>
-          {t('pdf')}
-        </button>
+        {!live && (
+          <button class="button quiet" type="button" onClick={() => void file('pdf')}>
+            {t('pdf')}
+          </button>
+        )}
         <button class="button quiet" type="button" onClick={() => void file('ics')}>
           {t('calendar')}
         </button>
@@ -212,7 +215,9 @@ function TicketView({ kept, state }: { kept: KeptTicket; state: State }) {
               : ' '}
         </p>
         <p>
-          {t('private')} {t('keep_hint')}
+          {!ticket.rotation && t('private')}
+          {ticket.rotation && live?.code && t('private_live', { seconds: ticket.rotation.interval_s })}{' '}
+          {!live?.failure && t('keep_hint')}
         </p>
         <p>
           <button class="link-button" type="button" onClick={() => setRemoving(true)}>
@@ -221,7 +226,7 @@ function TicketView({ kept, state }: { kept: KeptTicket; state: State }) {
         </p>
       </div>
 
-      {big && <BigCode svg={kept.svg} ticket={ticket} onClose={() => setBig(false)} />}
+      {big && <BigCode svg={svg} live={live} ticket={ticket} onClose={() => setBig(false)} />}
       {removing && (
         <Confirm
           title={t('remove_title')}
@@ -235,7 +240,7 @@ function TicketView({ kept, state }: { kept: KeptTicket; state: State }) {
             })
           }
         >
-          <p>{t('remove_text')}</p>
+          <p>{live ? t('remove_text_live') : t('remove_text')}</p>
         </Confirm>
       )}
     </article>

@@ -15,7 +15,7 @@ type Narrow<T, Words> = Omit<T, keyof Words> & Words
 type Answer<Name extends keyof Schemas, Words = unknown> = Narrow<Filled<Schemas[Name]>, Words>
 
 export type PhoneRule = 'hidden' | 'optional' | 'required'
-export type TokenFormat = 'a1' | 'jwt-eddsa' | 'jwt-hs256'
+export type TokenFormat = 'a1' | 'a1-hmac' | 'jwt-eddsa' | 'jwt-hs256'
 type TicketStatus = 'issued' | 'used' | 'revoked' | 'transferred'
 type Role = 'admin' | 'organiser' | 'viewer'
 export type RevokeReason = Schemas['RevokeReason']
@@ -26,14 +26,25 @@ export type PublicTicketType = Answer<'PublicType'>
 export type PublicEvent = Answer<'PublicEvent', { questions: Question[]; phone: PhoneRule }>
 export type RegistrationInput = Schemas['RegistrationInput']
 export type MerkleValidation = Answer<'MerkleValidation'>
-/** A ticket that was issued before there were audit logs stands in none. */
-export type Ticket = Answer<'Ticket', { status: TicketStatus; merkle_validation?: MerkleValidation | null }>
+export type Rotation = Answer<'TicketRotation', { kind: 'device' | 'shared'; head: string | null }>
+export type BindInput = Schemas['BindInput']
+/** The secret is only in the answer to a claim. */
+export type BoundTicket = { rotation: Rotation; secret?: string | null }
+type TicketWords = {
+  status: TicketStatus
+  /** A ticket that was issued before there were audit logs stands in none. */
+  merkle_validation?: MerkleValidation | null
+  /** None when the code never changes. */
+  rotation?: Rotation | null
+}
+export type Ticket = Answer<'Ticket', TicketWords>
 export type Registered = Answer<'Registered', { ticket: Ticket; merkle_validation?: MerkleValidation | null }>
 
 // desk
 export type Session = Answer<'Who', { role: Role }>
 export type Gate = Answer<'Gate'>
-export type TicketType = Answer<'TicketType'>
+export type CodeChange = 'none' | 'device' | 'shared'
+export type TicketType = Answer<'TicketType', { rotation: CodeChange; interval_s: number | null }>
 export type TicketTypeInput = Schemas['TicketTypeInput']
 type EventWords = {
   questions: Question[]
@@ -41,7 +52,7 @@ type EventWords = {
   registration: 'open' | 'closed'
   token_format: TokenFormat
 }
-export type DeskEvent = Answer<'Event', EventWords>
+export type DeskEvent = Answer<'Event', EventWords & { ticket_types: TicketType[] }>
 /** A whole event; a change may hold only a part of it. */
 export type EventInput = Pick<
   DeskEvent,

@@ -1,8 +1,8 @@
 // The keys of tickets whose code changes. Apart from the tickets: a ticket that is taken off this phone can come back,
 // but its key can be made only once. The keys cannot be exported; what stands here can be used and not read.
-import { type DBSchema, openDB } from 'idb'
-import type { Bytes } from '../rotation/code.ts'
+import { type DBSchema, type IDBPDatabase, openDB } from 'idb'
 import type { KnownTime } from '../rotation/clock.ts'
+import type { Bytes } from '../rotation/code.ts'
 
 /** `id` names the ticket; `bound` that the server took this key. A claim is kept only until its secret is. */
 export type KeptKey =
@@ -17,13 +17,24 @@ interface KeyDb extends DBSchema {
 
 const TIME = 'server'
 
-const open = () =>
-  openDB<KeyDb>('admit-wallet-keys', 1, {
+let opened: Promise<IDBPDatabase<KeyDb>> | null = null
+
+function open(): Promise<IDBPDatabase<KeyDb>> {
+  opened ??= openDB<KeyDb>('admit-wallet-keys', 1, {
     upgrade: database => {
       database.createObjectStore('keys', { keyPath: 'id' })
       database.createObjectStore('times')
     },
+    terminated: () => {
+      opened = null
+    },
   })
+  // A browser that refuses now may allow it later.
+  opened.catch(() => {
+    opened = null
+  })
+  return opened
+}
 
 export const getKey = async (id: string) => (await open()).get('keys', id)
 
@@ -33,8 +44,8 @@ export const putKey = async (kept: KeptKey) => void (await (await open()).put('k
 export async function keepFirstKey(kept: KeptKey): Promise<KeptKey> {
   const database = await open()
   const writing = database.transaction('keys', 'readwrite')
-  if (!(await writing.store.get(kept.id))) await writing.store.put(kept)
-  await writing.done
+  const written = writing.store.get(kept.id).then(known => (known ? undefined : writing.store.put(kept)))
+  await Promise.all([written, writing.done])
   const first = await database.get('keys', kept.id)
   if (!first) throw new Error('the key was not kept')
   return first

@@ -11,6 +11,10 @@ export const reasonTitles: Record<string, string> = {
   unpaid: 'Not paid',
   entry_point_denied: 'Other gate',
   gate_closed: 'Gate closed',
+  epoch_stale: 'Old code',
+  epoch_replayed: 'Code used',
+  clock_wrong: 'Wrong clock',
+  proof_invalid: 'Not the holder',
   not_yet_valid: 'Too early',
   expired: 'Expired',
 }
