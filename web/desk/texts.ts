@@ -193,6 +193,11 @@ export const { t, plural } = translator({
   history_none: 'Never scanned.',
   pdf: 'Download PDF',
   ticket_page: 'Open the ticket page',
+  ticket_link: 'Copy the ticket’s link',
+  ticket_link_copied: 'Copied',
+  ticket_link_failed: 'Could not copy',
+  ticket_link_why:
+    'This code changes. The first phone that opens the link keeps the ticket: send it to the holder.',
   revoke: 'Cancel the ticket',
   revoke_title: 'Cancel this ticket?',
   revoke_text: 'Gates refuse it from now on. You can give it back later.',

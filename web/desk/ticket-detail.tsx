@@ -5,6 +5,7 @@ import { Problem } from '../lib/api/http.ts'
 import type { DeskEvent, DeskTicket, DeskTicketDetail, RevokeReason } from '../lib/api/types.ts'
 import { momentIn } from '../lib/time/zone.ts'
 import { Confirm } from '../lib/ui/confirm.tsx'
+import { CopyButton } from '../lib/ui/copy-button.tsx'
 import { Field } from '../lib/ui/field.tsx'
 import { saveFile } from '../lib/ui/save-file.ts'
 import { ScanRow } from './live-page.tsx'
@@ -115,15 +116,28 @@ function Detail({ event, ticket, reload }: DetailProps) {
           {done}
         </p>
         <div class="row">
-          <button class="button quiet" type="button" disabled={busy} onClick={() => void act(pdf, null)}>
-            {t('pdf')}
-          </button>
-          {ticket.access_url && (
-            <a class="button quiet" href={ticket.access_url} target="_blank" rel="noopener">
-              {t('ticket_page')}
-            </a>
+          {ticket.rotation === 'none' ? (
+            <>
+              <button class="button quiet" type="button" disabled={busy} onClick={() => void act(pdf, null)}>
+                {t('pdf')}
+              </button>
+              <a class="button quiet" href={ticket.access_url} target="_blank" rel="noopener">
+                {t('ticket_page')}
+              </a>
+            </>
+          ) : (
+            <CopyButton
+              text={() => new URL(ticket.access_url, location.href).href}
+              label={t('ticket_link')}
+              words={{
+                copy: t('ticket_link'),
+                copied: t('ticket_link_copied'),
+                failed: t('ticket_link_failed'),
+              }}
+            />
           )}
         </div>
+        {ticket.rotation !== 'none' && <p class="small">{t('ticket_link_why')}</p>}
         {mayWrite.value && (
           <div class="row danger-row">
             {ticket.status === 'revoked' ? (

@@ -924,7 +924,12 @@ async function deskTickets(
   if (action === 'reinstate') ticket.status = ticket.uses > 0 ? 'used' : 'issued'
   if (action === 'erase')
     Object.assign(ticket, { name: null, email: null, phone: null, answers: {}, erased: true })
-  const detail = { answers: ticket.answers, scans: ticket.scans, access_url: `/ticket/#${ticket.access}` }
+  const detail = {
+    answers: ticket.answers,
+    scans: ticket.scans,
+    access_url: `/ticket/#${ticket.access}`,
+    rotation: 'none',
+  }
   send(response, 200, action ? deskView(ticket) : { ...deskView(ticket), ...detail })
 }
 

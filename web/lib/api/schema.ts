@@ -1076,11 +1076,13 @@ export interface components {
         };
         /** @description A ticket as staff see it, with its story. */
         DeskTicketDetail: components["schemas"]["DeskTicket"] & {
-            /** @description The holder's page. */
+            /** @description The holder's page. The first wallet that opens the page of a ticket whose code changes keeps it. */
             access_url: string;
             answers: {
                 [key: string]: string;
             };
+            /** @description `none`, `device` or `shared`: whether the code changes. */
+            rotation: string;
             /** @description Newest first. */
             scans: components["schemas"]["Scan"][];
         };

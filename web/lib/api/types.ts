@@ -73,6 +73,7 @@ export type DeskTicketDetail = DeskTicket & {
   answers: Record<string, string>
   scans: Scan[]
   access_url: string
+  rotation: string
 }
 export type TicketPage = Answer<'Tickets', { tickets: DeskTicket[] }>
 export type IssueInput = Schemas['TicketInput']

@@ -110,8 +110,10 @@ pub(super) struct DeskTicketDetail {
     answers: BTreeMap<String, String>,
     /// Newest first.
     scans: Vec<Scan>,
-    /// The holder's page.
+    /// The holder's page. The first wallet that opens the page of a ticket whose code changes keeps it.
     access_url: String,
+    /// `none`, `device` or `shared`: whether the code changes.
+    rotation: &'static str,
 }
 
 /// A page of tickets.
@@ -394,6 +396,7 @@ pub(super) async fn desk_show(
         answers: shown.holder.map(|holder| holder.answers).unwrap_or_default(),
         scans: scans.iter().map(|scan| Scan::of(&book, scan)).collect(),
         access_url: format!("/ticket/#{}", ticket::access(&app, event, id)),
+        rotation: shown.ticket.rotation.map_or("none", |rotation| rotation.kind.code()),
     }))
 }
 
