@@ -68,8 +68,8 @@ impl Template {
         let data = folder.path().join("data");
         run_admit(&data, &["init", "--sample"])?;
         let number = tickets.to_string();
-        // Room for those that are issued while it is measured.
-        let quota = tickets.saturating_add(10_000).to_string();
+        // Room for those that are issued while it is measured; a type has a million at most.
+        let quota = tickets.saturating_add(10_000).min(1_000_000).to_string();
         let add = ["ticket-type", "add", "--event", "sample", "--name", "Load", "--max-uses", "1"];
         let kind = run_admit(&data, &[&add, ["--quota", &quota].as_slice()].concat())?;
         let issue = ["ticket", "issue", "--event", "sample", "--type", &kind, "--count", &number];
