@@ -64,12 +64,25 @@ pub struct History {
     pub last: Option<Entry>,
     /// The newest epoch of which a changing code was used, also by an entry that was taken back.
     pub last_epoch: Option<u32>,
+    /// Numbers of uses that were taken back from between others, and are not given out again.
+    pub skipped: u32,
 }
 
 impl History {
     /// A ticket that was issued and has not been seen.
-    pub const FRESH: Self =
-        Self { standing: Standing::Issued, uses: 0, first: None, last: None, last_epoch: None };
+    pub const FRESH: Self = Self {
+        standing: Standing::Issued,
+        uses: 0,
+        first: None,
+        last: None,
+        last_epoch: None,
+        skipped: 0,
+    };
+
+    /// The number of the use that comes next.
+    pub fn next_use(&self) -> u32 {
+        self.uses.saturating_add(self.skipped).saturating_add(1)
+    }
 }
 
 /// Where, when and by which scan somebody entered.
@@ -92,6 +105,8 @@ pub struct Rules {
     pub gate_open: bool,
     /// From when on no ticket of the event admits.
     pub closes_at: Option<UnixMs>,
+    /// The device that alone may admit this ticket, if there is one.
+    pub held_by: Option<DeviceNo>,
 }
 
 /// The answer about one scan.
@@ -138,7 +153,7 @@ pub fn decide(
         && last.scan == scan.id
         && last.device == scan.device
     {
-        let admission = admission(history.uses, grant.max_uses);
+        let admission = admission(history.next_use().saturating_sub(1), grant.max_uses);
         return Decision { verdict: Verdict::Admit(admission), next: None };
     }
     match history.standing {
@@ -164,6 +179,10 @@ pub fn decide(
     if grant.max_uses != 0 && history.uses >= u32::from(grant.max_uses) {
         return refuse(exhausted(grant.max_uses));
     }
+    // Last: only a ticket that is good here and now is worth asking its holder for.
+    if rules.held_by.is_some_and(|device| device != scan.device) {
+        return refuse(Reason::Held);
+    }
     let entry = Entry { scan: scan.id, device: scan.device, gate: scan.gate, at: scan.at };
     let next = History {
         standing: history.standing,
@@ -171,8 +190,9 @@ pub fn decide(
         first: history.first.or(Some(entry)),
         last: Some(entry),
         last_epoch: ticket.epoch().or(history.last_epoch),
+        skipped: history.skipped,
     };
-    let verdict = Verdict::Admit(admission(next.uses, grant.max_uses));
+    let verdict = Verdict::Admit(admission(history.next_use(), grant.max_uses));
     Decision { verdict, next: Some(next) }
 }
 
@@ -208,6 +228,7 @@ pub fn undo(history: &History, scan: &Scan, before: Option<Entry>) -> Result<His
         first,
         last: before.filter(|_| uses > 0),
         last_epoch: history.last_epoch,
+        skipped: if uses > 0 { history.skipped } else { 0 },
     })
 }
 
@@ -248,7 +269,7 @@ mod tests {
     use crate::ticket::tests::{EVENT, ring, secret};
     use crate::ticket::{Algorithm, Format, Grant};
 
-    const OPEN: Rules = Rules { gate_open: true, closes_at: None };
+    const OPEN: Rules = Rules { gate_open: true, closes_at: None, held_by: None };
     const NOW: UnixMs = UnixMs(1_700_000_000_000);
 
     fn ticket(change: impl FnOnce(&mut Grant)) -> Verified {
@@ -336,8 +357,8 @@ mod tests {
     #[test]
     fn a_closed_gate_and_a_finished_event_refuse() {
         let with = |rules| decide(&ticket(|_| ()), &scan(1), Some(&History::FRESH), &rules).verdict;
-        let closed = Rules { gate_open: false, closes_at: None };
-        let over = Rules { gate_open: true, closes_at: Some(NOW) };
+        let closed = Rules { gate_open: false, ..OPEN };
+        let over = Rules { closes_at: Some(NOW), ..OPEN };
         assert_eq!(with(closed), Verdict::Refuse(Reason::GateClosed));
         assert_eq!(with(over), Verdict::Refuse(Reason::Expired));
     }

@@ -97,7 +97,7 @@ impl EdgeGate {
             device,
             gate,
             ring,
-            rules: Rules { gate_open: true, closes_at },
+            rules: Rules { gate_open: true, closes_at, held_by: None },
             spent: BTreeMap::new(),
             learnt: BTreeSet::new(),
             journal: Vec::new(),

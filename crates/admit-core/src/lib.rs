@@ -10,6 +10,7 @@ pub mod edge;
 pub mod id;
 pub mod link;
 pub mod log;
+pub mod offline;
 pub mod reason;
 pub mod setup;
 pub mod spent;

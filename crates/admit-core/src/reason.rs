@@ -59,6 +59,14 @@ reasons! {
     ClockWrong = "clock_wrong", "WRONG CLOCK", "The clock of this phone is fast. Let it set its time by the network, and try again.";
     /// Not in the hands of the holder.
     ProofInvalid = "proof_invalid", "NOT THE HOLDER", "This ticket belongs to another phone. Ask for the phone it was issued to.";
+    /// Only the device that holds its lease may let it in.
+    Held = "held", "AT ANOTHER GATE", "Another gate holds this ticket and is being asked. Scan again in a moment, or send them there.";
+    /// Its type is not admitted without the server.
+    OfflineRefused = "offline_refused", "NO CONNECTION", "This kind of ticket is only admitted with a connection. Wait for the network, or send them to a gate that has one.";
+    /// The device has not heard from the server for longer than the event allows.
+    SyncNeeded = "sync_needed", "SYNC FIRST", "This scanner has been without the server for too long. Bring it back to the network before it admits anybody.";
+    /// The gate gave this scan up before it was answered.
+    GivenUp = "given_up", "GIVEN UP", "The gate gave this scan up before there was an answer. Scan again.";
     /// Its time has not come.
     NotYetValid = "not_yet_valid", "TOO EARLY", "This ticket is not valid yet.";
     /// Its time is over.

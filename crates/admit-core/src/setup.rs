@@ -5,9 +5,12 @@ use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 
 use crate::admission::{History, Rules, Scan, Verdict, decide};
-use crate::id::{DeviceNo, EventNo, GateNo, KeyNo, ScanId, TicketId, UnixMs};
+use crate::id::{DeviceNo, EventNo, GateNo, KeyNo, ScanId, TicketId, TypeNo, UnixMs};
 use crate::link;
+use crate::offline::Policy;
+use crate::offline::device::Terms;
 use crate::reason::Reason;
+use crate::ticket::rotating::Challenge;
 use crate::ticket::{Algorithm, Invalid, KeyRing, RingKey, Verified, VerifyKey};
 
 /// The part of `GET /v1/gate` that the rules need; the rest of the answer is for the eye.
@@ -24,6 +27,10 @@ struct SetupEvent {
     number: u32,
     #[serde(default)]
     closes_at_ms: Option<i64>,
+    /// Longest time without the server after which gates still admit; 0 for what a build without
+    /// this said.
+    #[serde(default)]
+    offline_hours: u16,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -36,6 +43,12 @@ struct SetupGate {
 struct SetupType {
     number: u8,
     name: String,
+    /// What gates may do without the server.
+    #[serde(default)]
+    offline: Option<String>,
+    /// From which position on this device holds the lease; none when it does not.
+    #[serde(default)]
+    lease_since: Option<i64>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -82,6 +95,18 @@ pub struct Judge {
     gates: Vec<SetupGate>,
     types: Vec<SetupType>,
     closes_at: Option<UnixMs>,
+    offline_hours: u16,
+}
+
+/// What a gate does with a code before it asks anybody.
+#[expect(clippy::large_enum_variant, reason = "made once for a scan and taken apart at once")]
+pub enum Read {
+    /// A genuine ticket.
+    Genuine(Verified),
+    /// Nothing that this place could vouch for.
+    Refused(Reason),
+    /// Only the server can tell.
+    AskServer,
 }
 
 impl Judge {
@@ -100,24 +125,66 @@ impl Judge {
             gates: setup.gates,
             types: setup.ticket_types,
             closes_at: setup.event.closes_at_ms.map(UnixMs),
+            offline_hours: setup.event.offline_hours,
         })
+    }
+
+    /// The event.
+    pub fn event(&self) -> EventNo {
+        self.event
+    }
+
+    /// What the event says about going on without the server; none when a policy is not understood,
+    /// for then nobody may be let in by a guess.
+    pub fn terms(&self) -> Option<Terms> {
+        let mut terms = Terms {
+            limit_ms: i64::from(self.offline_hours) * 3_600_000,
+            open_gates: self
+                .gates
+                .iter()
+                .filter(|gate| gate.open)
+                .map(|gate| GateNo(gate.number))
+                .collect(),
+            closes_at: self.closes_at,
+            ..Terms::default()
+        };
+        for kind in &self.types {
+            let policy = match &kind.offline {
+                None => Policy::default(),
+                Some(code) => Policy::parse(code)?,
+            };
+            terms.policies.insert(TypeNo(kind.number), policy);
+            if let Some(since) = kind.lease_since {
+                terms.leases.insert(TypeNo(kind.number), since);
+            }
+        }
+        Some(terms)
+    }
+
+    /// Reads a code; `challenge` is what this gate asked the wallet to sign.
+    pub fn read(&self, code: &str, challenge: Option<&Challenge>, now: UnixMs) -> Read {
+        match self.ring.verify_answer(self.event, code, challenge, now) {
+            Ok(ticket) => Read::Genuine(ticket),
+            Err(Invalid::KeyNotHere) => Read::AskServer,
+            // A ticket number typed by hand, or a printed link: only the server knows whose it is.
+            Err(_) if TicketId::parse_number(code).is_some() || link::number(code).is_some() => {
+                Read::AskServer
+            }
+            Err(invalid) => Read::Refused(invalid.into()),
+        }
     }
 
     /// Judges `code` at `gate` as if the ticket had not been seen before: what is left for the
     /// server (or the journal) is whether it has.
     pub fn judge(&self, code: &str, gate: GateNo, now: UnixMs) -> LocalVerdict {
-        let ticket = match self.ring.verify(self.event, code, now) {
-            Ok(ticket) => ticket,
-            Err(Invalid::KeyNotHere) => return ask_server(),
-            // A ticket number typed by hand, or a printed link: only the server knows whose it is.
-            Err(_) if TicketId::parse_number(code).is_some() || link::number(code).is_some() => {
-                return ask_server();
-            }
-            Err(invalid) => return refuse(invalid.into(), None),
+        let ticket = match self.read(code, None, now) {
+            Read::Genuine(ticket) => ticket,
+            Read::AskServer => return ask_server(),
+            Read::Refused(reason) => return refuse(reason, None),
         };
         let scan = Scan { id: ScanId([0; 16]), device: DeviceNo(0), gate, at: now };
         let gate_open = self.gates.iter().any(|known| known.number == gate.0 && known.open);
-        let rules = Rules { gate_open, closes_at: self.closes_at };
+        let rules = Rules { gate_open, closes_at: self.closes_at, held_by: None };
         match decide(&ticket, &scan, Some(&History::FRESH), &rules).verdict {
             Verdict::Refuse(reason) => refuse(reason, Some(self.known(&ticket))),
             Verdict::Admit(_) => LocalVerdict {
@@ -131,7 +198,8 @@ impl Judge {
         }
     }
 
-    fn known(&self, ticket: &Verified) -> LocalTicket {
+    /// What a device may show about a ticket.
+    pub fn known(&self, ticket: &Verified) -> LocalTicket {
         let number = ticket.grant().type_no.0;
         let type_name = self.types.iter().find(|t| t.number == number).map(|t| t.name.clone());
         LocalTicket {

@@ -12,6 +12,8 @@ use thiserror::Error;
 use crate::admission::{Entry, History};
 use crate::id::{DeviceNo, Digest, EventNo, GateNo, ScanId, UnixMs};
 use crate::log::note::{NoteError, NoteSigner, Verifier, open_signed};
+use crate::offline::journal::JournalEntry;
+use crate::offline::{Bounds, Word};
 
 /// Most entries of one list: a long evening at one gate.
 pub const ENTRIES_MAX: usize = 5000;
@@ -31,6 +33,20 @@ pub struct SpentEntry {
     pub at: UnixMs,
     /// The ticket's name in the spend table.
     pub digest: Digest,
+}
+
+impl SpentEntry {
+    /// What `device` says with it: that somebody was let in.
+    pub fn said(&self, device: DeviceNo) -> JournalEntry {
+        JournalEntry {
+            sequence: self.sequence,
+            scan: scan_id(device, self.sequence),
+            digest: self.digest,
+            gate: self.gate,
+            word: Word::Done,
+            bounds: Bounds::exact(self.at),
+        }
+    }
 }
 
 /// Entries of one device.
@@ -166,6 +182,7 @@ pub fn import(history: &History, max_uses: u8, entry: Entry) -> Imported {
         // highest may be taken back.
         last: Some(entry),
         last_epoch: history.last_epoch,
+        skipped: history.skipped,
     })
 }
 

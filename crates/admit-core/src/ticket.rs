@@ -79,6 +79,28 @@ impl Verified {
     }
 }
 
+/// The key that locks what a gate may read of a ticket only while the ticket is in front of it
+/// (`docs/formats/offline.md`): SHA-256 over a label and the issuer's signature, which nobody has but
+/// the issuer and who holds the code. None for what is no code of ours.
+pub fn lock_key(code: &str) -> Option<[u8; 32]> {
+    let signature = if code.len() > CODE_BYTES_MAX {
+        return None;
+    } else if code.starts_with(compact::PREFIX) {
+        compact::Unverified::read(code)?.signature
+    } else if code.starts_with(rotating::PREFIX) {
+        rotating::Unverified::read(code)?.signature
+    } else {
+        jwt::Unverified::read(code)?.signature
+    };
+    Some(lock_key_of(&signature))
+}
+
+/// The same, from the signature itself.
+pub fn lock_key_of(signature: &[u8]) -> [u8; 32] {
+    let hash = Sha256::new().chain_update(b"admit-one/name lock/v1\0");
+    hash.chain_update(signature).finalize().into()
+}
+
 /// Why a code is not a ticket that this place can vouch for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Invalid {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use admit_core::admission::{Admission, Entry, History, Scan, UndoRefused, Verdict};
 use admit_core::id::{DeviceNo, EventNo, ScanId, TicketId, TypeNo, UnixMs};
 use admit_core::log::leaf::{Details, Fact, Kind, LogKey};
+use admit_core::offline::Bounds;
+use admit_core::offline::story::Stage;
 use admit_core::stats::Outcome;
 use admit_core::ticket::{Verified, digest};
 use async_trait::async_trait;
@@ -38,9 +40,68 @@ pub struct ScanRecord {
     pub first: Option<Entry>,
     /// Its leaf in the event's audit log; none for scans from before there was one.
     pub leaf: Option<u64>,
+    /// Whether the entry is known to have happened; [`Stage::Refused`] and [`Stage::Void`] for what
+    /// was none.
+    pub stage: Stage,
+    /// When, as surely as is known; the server's own time for what it decided.
+    pub bounds: Bounds,
+    /// Whether the device decided by itself.
+    pub offline: bool,
+}
+
+/// The stage of a scan, from its outcome and whether the entry happened for certain.
+pub(crate) fn stage(outcome: &Outcome, done: bool) -> Stage {
+    match outcome {
+        Outcome::Admit { .. } if done => Stage::Done,
+        Outcome::Admit { .. } => Stage::Claimed,
+        Outcome::Refuse(_) => Stage::Refused,
+        Outcome::Undo { .. } => Stage::Void,
+    }
 }
 
 impl ScanRecord {
+    /// A scan that the server has decided, before it has its place.
+    pub(crate) fn decided(
+        ticket: &Verified,
+        scan: &Scan,
+        verdict: &Verdict,
+        first: Option<Entry>,
+        admitted: Stage,
+    ) -> Self {
+        let outcome = match verdict {
+            Verdict::Admit(admission) => Outcome::Admit { use_no: admission.use_no },
+            Verdict::Refuse(reason) => Outcome::Refuse(*reason),
+        };
+        Self {
+            seq: 0,
+            event: ticket.grant().event,
+            scan: *scan,
+            ticket: ticket.grant().ticket,
+            type_no: ticket.grant().type_no,
+            max_uses: ticket.grant().max_uses,
+            outcome,
+            first,
+            leaf: None,
+            stage: stage(&outcome, admitted == Stage::Done),
+            bounds: Bounds::exact(scan.at),
+            offline: false,
+        }
+    }
+
+    /// The columns `low` and `high`: nothing where the time is exact.
+    pub(crate) fn bound_columns(&self) -> (Option<i64>, Option<i64>) {
+        if self.bounds == Bounds::exact(self.scan.at) {
+            return (None, None);
+        }
+        (Some(self.bounds.low.0), self.bounds.high.map(|high| high.0))
+    }
+
+    /// Who scanned where and when.
+    pub fn entry(&self) -> Entry {
+        let Scan { id, device, gate, at } = self.scan;
+        Entry { scan: id, device, gate, at }
+    }
+
     /// The verdict this record stands for; none for an undo.
     pub fn verdict(&self) -> Option<Verdict> {
         match self.outcome {
@@ -57,6 +118,7 @@ impl ScanRecord {
     /// The scan as the audit log tells it; `refers` is the leaf that an undo takes back.
     pub fn fact(&self, refers: Option<u64>) -> Fact {
         let (kind, use_no, reason) = match self.outcome {
+            Outcome::Admit { use_no } if self.offline => (Kind::Import, use_no, None),
             Outcome::Admit { use_no } => (Kind::Admit, use_no, None),
             Outcome::Refuse(reason) => (Kind::Refuse, 0, Some(reason)),
             Outcome::Undo { use_no } => (Kind::Undo, use_no, None),
@@ -116,6 +178,10 @@ pub trait Admissions: Send + Sync {
     /// share one commit. Refusals are recorded and repeated like admissions. `key` is that of the
     /// event's audit log, whose leaf is part of the same write.
     async fn admit(&self, ticket: Verified, scan: Scan, key: LogKey) -> Result<Recorded>;
+
+    /// Like [`Self::admit`], for a device that has promised to say afterwards whether somebody was let
+    /// in: until then an admission is a claim.
+    async fn claim(&self, ticket: Verified, scan: Scan, key: LogKey) -> Result<Recorded>;
 
     /// What [`Self::admit`] would say now; nothing is recorded, and nobody may be let in by it. Gate
     /// 0 stands for no gate in particular.

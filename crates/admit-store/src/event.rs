@@ -1,6 +1,8 @@
 //! Contract: events, their ticket types and gates.
 
-use admit_core::id::{EventNo, GateNo, GateSet, TypeNo, UnixMs};
+use admit_core::id::{DeviceNo, EventNo, GateNo, GateSet, TypeNo, UnixMs};
+use admit_core::offline::Policy;
+use admit_core::offline::travel::Place;
 use admit_core::ticket::rotating;
 use admit_core::vault::Sealed;
 use async_trait::async_trait;
@@ -41,7 +43,12 @@ pub struct EventDetails {
     pub questions: String,
     /// Whether it is only for trying things out, by anybody.
     pub sandbox: bool,
+    /// Longest time without the server after which its gates still admit, in hours.
+    pub offline_hours: u16,
 }
+
+/// Hours without the server where nothing else is said: a long day.
+pub const OFFLINE_HOURS: u16 = 12;
 
 /// An event on the books.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +82,19 @@ pub struct TypeDetails {
     pub gates: GateSet,
     /// Whether their codes change.
     pub rotation: Option<TypeRotation>,
+    /// What gates may do with them without the server.
+    pub offline: Policy,
+    /// The device that shall hold their lease; only with [`Policy::Lease`].
+    pub lease_device: Option<DeviceNo>,
+}
+
+/// Who may admit the tickets of a type alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TypeLease {
+    /// The device that holds it now: another gets it only when this one has given it back.
+    pub holder: Option<DeviceNo>,
+    /// Position in the event's record at which it got it.
+    pub since: i64,
 }
 
 /// Seconds between changes where nothing else is said.
@@ -98,6 +118,8 @@ pub struct TicketType {
     pub details: TypeDetails,
     /// How many were issued (revoked ones included).
     pub issued: u32,
+    /// Who holds their lease.
+    pub lease: TypeLease,
 }
 
 /// A gate on the books.
@@ -109,6 +131,8 @@ pub struct Gate {
     pub name: String,
     /// Whether it admits anybody.
     pub open: bool,
+    /// Where it is, if the organiser says so.
+    pub place: Option<Place>,
 }
 
 /// An event with all that belongs to it.

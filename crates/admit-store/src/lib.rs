@@ -11,6 +11,7 @@ pub mod event;
 pub mod key;
 pub mod log;
 pub mod measure;
+pub mod offline;
 pub mod postgres;
 pub mod spent;
 pub mod sqlite;
@@ -35,6 +36,7 @@ pub trait Store:
     + account::Accounts
     + log::Logs
     + spent::Spents
+    + offline::Offlines
 {
 }
 
@@ -46,6 +48,7 @@ impl<S> Store for S where
         + account::Accounts
         + log::Logs
         + spent::Spents
+        + offline::Offlines
 {
 }
 

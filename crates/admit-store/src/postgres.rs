@@ -15,6 +15,7 @@ mod feed;
 mod key;
 mod log;
 mod migration;
+mod offline;
 mod row;
 mod spent;
 mod ticket;
@@ -170,6 +171,8 @@ enum Fault {
     Database(tokio_postgres::Error),
     /// We said so.
     Store(StoreError),
+    /// Leases moved between reading them and holding the log: decide again.
+    LeasesMoved,
 }
 
 /// The outcome of a step inside a transaction.
@@ -179,16 +182,17 @@ impl Fault {
     fn state(&self) -> Option<&SqlState> {
         match self {
             Self::Database(error) => error.code(),
-            Self::Store(_) => None,
+            Self::Store(_) | Self::LeasesMoved => None,
         }
     }
 
     /// Whether another transaction got in the way; this one left nothing behind.
     fn may_pass(&self) -> bool {
-        self.state().is_some_and(|state| {
-            *state == SqlState::T_R_SERIALIZATION_FAILURE
-                || *state == SqlState::T_R_DEADLOCK_DETECTED
-        })
+        matches!(self, Self::LeasesMoved)
+            || self.state().is_some_and(|state| {
+                *state == SqlState::T_R_SERIALIZATION_FAILURE
+                    || *state == SqlState::T_R_DEADLOCK_DETECTED
+            })
     }
 
     /// Whether a row with this name is there already.
@@ -213,6 +217,7 @@ impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Store(error) => error,
+            Fault::LeasesMoved => Self::Unavailable("leases moved; ask again".to_owned()),
             // The detail of an error may quote a row; its message and its code do not.
             Fault::Database(error) => Self::Unavailable(match error.as_db_error() {
                 Some(told) => format!("{} ({})", told.message(), told.code().code()),

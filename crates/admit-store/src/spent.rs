@@ -1,7 +1,7 @@
 //! Contract: entries that gates made by themselves, brought here afterwards.
 
 use admit_core::admission::Entry;
-use admit_core::id::{DeviceNo, Digest, EventNo, TicketId};
+use admit_core::id::{DeviceNo, Digest, EventNo, TicketId, UnixMs};
 use admit_core::log::leaf::LogKey;
 use admit_core::spent::SpentEntry;
 use async_trait::async_trait;
@@ -64,6 +64,7 @@ pub trait Spents: Send + Sync {
         event: EventNo,
         device: DeviceNo,
         entries: Vec<SpentEntry>,
+        heard_at: UnixMs,
         key: LogKey,
     ) -> Result<(Import, Option<Logged>)>;
     /// The newest conflicts of an event, at most `limit`; those of one device when it is named.

@@ -10,6 +10,7 @@ mod event;
 mod key;
 mod log;
 mod migration;
+mod offline;
 mod reader;
 mod row;
 mod spent;

@@ -1,5 +1,7 @@
 //! The core for the browser: bindings only, no logic.
 
+mod station;
+
 use admit_core::edge::{EdgeAnswer, EdgeGate, EdgeSetup};
 use admit_core::id::{DeviceNo, EventNo, GateNo, UnixMs};
 use admit_core::log::note::{NoteSigner, Verifier};

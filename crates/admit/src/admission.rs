@@ -26,6 +26,8 @@ pub struct Presented {
     pub scan: ScanId,
     /// What the gate asked the wallet to sign; then no other code is taken.
     pub challenge: Option<[u8; CHALLENGE_BYTES]>,
+    /// Whether the device says afterwards what became of it.
+    pub confirm: bool,
 }
 
 /// What the device is told.
@@ -84,7 +86,13 @@ async fn decide(app: &App, device: &Device, presented: Presented) -> Result<Answ
             return Ok(refused_unread(scan.id, now, reason));
         }
     };
-    match app.store.admit(ticket, scan, app.log.leaf_key(device.event)).await? {
+    let key = app.log.leaf_key(device.event);
+    let recorded = if presented.confirm {
+        app.store.claim(ticket, scan, key).await?
+    } else {
+        app.store.admit(ticket, scan, key).await?
+    };
+    match recorded {
         Recorded::New(record, logged) => answer(app, &record, Some(logged)).await,
         Recorded::Repeated(record) => answer(app, &record, None).await,
         Recorded::IdReused => Err(Error::KeyMismatch),

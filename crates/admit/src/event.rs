@@ -1,6 +1,7 @@
 //! Events, ticket types and gates: what an organiser may say of them.
 
 use admit_core::id::{EventNo, GateNo, TypeNo};
+use admit_core::offline::Policy;
 use admit_core::ticket::Algorithm;
 use admit_core::ticket::rotating::INTERVALS_S;
 use admit_store::event::{Changed, Event, EventDetails, EventView, Gate, TicketType, TypeDetails};
@@ -19,6 +20,8 @@ pub const NAME_CHARS_MAX: usize = 200;
 pub const DESCRIPTION_CHARS_MAX: usize = 5000;
 /// Most questions a form asks.
 pub const QUESTIONS_MAX: usize = 20;
+/// Most hours that gates may go on without the server.
+pub const OFFLINE_HOURS_MAX: u16 = 72;
 /// Largest quota.
 pub const QUOTA_MAX: u32 = 1_000_000;
 
@@ -75,6 +78,7 @@ pub async fn change(app: &App, event: EventNo, details: EventDetails) -> Result<
 /// Adds a ticket type.
 pub async fn add_type(app: &App, event: EventNo, details: TypeDetails) -> Result<TicketType> {
     check_type(&details)?;
+    check_lease(app, event, &details)?;
     let format = format_of(app, event).ok_or(Error::NotFound("event"))?;
     check_rotation(format, details.rotation.is_some())?;
     let added = changed(app.store.add_type(event, details).await?, "ticket type")?;
@@ -90,6 +94,7 @@ pub async fn change_type(
     details: TypeDetails,
 ) -> Result<TicketType> {
     check_type(&details)?;
+    check_lease(app, event, &details)?;
     let format = format_of(app, event).ok_or(Error::NotFound("event"))?;
     check_rotation(format, details.rotation.is_some())?;
     let done = changed(app.store.change_type(event, number, details).await?, "ticket type")?;
@@ -161,6 +166,8 @@ fn check(details: &EventDetails) -> Result<TokenFormat> {
     let questions =
         questions(details).is_ok_and(|list| list.len() <= QUESTIONS_MAX && all_good(&list));
     faults.unless(questions, "questions", "Each question needs its own key, a label and a kind.");
+    let hours = (1..=OFFLINE_HOURS_MAX).contains(&details.offline_hours);
+    faults.unless(hours, "offline_hours", "Use 1 to 72 hours.");
     let format = TokenFormat::parse(&details.token_format);
     faults.unless(format.is_some(), "token_format", "Use a1, jwt-eddsa or jwt-hs256.");
     faults.end()?;
@@ -195,7 +202,25 @@ fn check_type(details: &TypeDetails) -> Result<()> {
     faults.unless(order, "valid_until", "The end must be after the start.");
     let interval = details.rotation.is_none_or(|r| INTERVALS_S.contains(&r.interval_s));
     faults.unless(interval, "interval_s", "Use 15, 20, 30, 45 or 60 seconds.");
+    let leased = details.offline == Policy::Lease || details.lease_device.is_none();
+    faults.unless(
+        leased,
+        "lease_device",
+        "Only tickets under a lease have a device that holds it.",
+    );
     faults.end()
+}
+
+/// Only a device of the event can hold a lease.
+fn check_lease(app: &App, event: EventNo, details: &TypeDetails) -> Result<()> {
+    let Some(holder) = details.lease_device else { return Ok(()) };
+    let book = app.books.now();
+    let known =
+        book.devices_of(event).any(|device| device.number == holder && device.revoked_at.is_none());
+    if known {
+        return Ok(());
+    }
+    Err(Error::field("lease_device", "There is no such device, or it was removed."))
 }
 
 /// Gates check changing codes with public keys, so the event's tickets must be signed with one.

@@ -8,12 +8,14 @@ mod device;
 mod edge;
 mod event;
 mod extract;
+mod gate;
 mod health;
 mod help;
 mod key;
 mod live;
 mod log;
 mod metrics;
+mod offline;
 mod problem;
 mod registration;
 mod rotation;
@@ -92,8 +94,8 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(key::list, key::rotate))
         .routes(routes!(event::add_type))
         .routes(routes!(event::change_type))
-        .routes(routes!(event::add_gate))
-        .routes(routes!(event::change_gate))
+        .routes(routes!(gate::add))
+        .routes(routes!(gate::change))
         .routes(routes!(ticket::issue))
         .routes(routes!(ticket::search))
         .routes(routes!(ticket::desk_show))
@@ -104,6 +106,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(device::invite))
         .routes(routes!(device::list))
         .routes(routes!(device::revoke))
+        .routes(routes!(offline::conflicts))
         .routes(routes!(live::stats))
         .routes(routes!(live::live))
         // Programs
@@ -119,12 +122,14 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(edge::conflicts))
         .routes(routes!(edge::enrol))
         .merge(lists())
+        .merge(reports())
         // Gates
         .routes(routes!(device::pair))
         .routes(routes!(device::setup))
         .routes(routes!(admission::admit))
         .routes(routes!(admission::undo))
         .routes(routes!(edge::gate_conflicts))
+        .routes(routes!(offline::download))
         .routes(routes!(rotation::redeem))
         // Operators
         .routes(routes!(health::health))
@@ -137,6 +142,13 @@ fn lists() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(edge::spent_sync))
         .routes(routes!(edge::gate_spent_sync))
         .layer(DefaultBodyLimit::max(edge::LIST_BODY_BYTES_MAX))
+}
+
+/// What a gate did in a whole evening without the network.
+fn reports() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(offline::sync))
+        .layer(DefaultBodyLimit::max(offline::SYNC_BODY_BYTES_MAX))
 }
 
 /// The description of the API: an OpenAPI 3.1 document.

@@ -20,6 +20,7 @@ pub mod live;
 pub mod log;
 pub mod metrics;
 pub mod migrate;
+pub mod offline;
 pub mod pdf;
 pub mod qr;
 pub mod registration;

@@ -117,8 +117,12 @@ pub async fn redeem(app: &App, device: &Device, proof: Proof) -> Result<Answer> 
     };
     let code = rotating::shared_code(&head, proof.epoch, &proof.proof);
     let (gate, scan) = (proof.gate, proof.scan);
-    let answer =
-        admission::admit(app, device, Presented { code, gate, scan, challenge: None }).await?;
+    let answer = admission::admit(
+        app,
+        device,
+        Presented { code, gate, scan, challenge: None, confirm: false },
+    )
+    .await?;
     debug_assert!(answer.ticket.is_some() || matches!(answer.verdict, Verdict::Refuse(_)));
     Ok(answer)
 }

@@ -1,7 +1,8 @@
 //! The sample event of a first start, so that there is something to try.
 
 use admit_core::id::GateSet;
-use admit_store::event::{EventDetails, TypeDetails};
+use admit_core::offline::Policy;
+use admit_store::event::{EventDetails, OFFLINE_HOURS, TypeDetails};
 
 use crate::App;
 use crate::error::Result;
@@ -29,6 +30,7 @@ pub async fn create(app: &App) -> Result<()> {
         phone: "optional".to_owned(),
         questions: "[]".to_owned(),
         sandbox: false,
+        offline_hours: OFFLINE_HOURS,
     };
     let event = event::create(app, details).await?.number;
     event::add_gate(app, event, "Main Gate".to_owned()).await?;
@@ -45,6 +47,8 @@ pub async fn create(app: &App) -> Result<()> {
             valid_until: None,
             gates: GateSet::ANY,
             rotation: None,
+            offline: Policy::Any,
+            lease_device: None,
         };
         event::add_type(app, event, details).await?;
     }

@@ -1,8 +1,9 @@
 //! The sandbox: two events with synthetic tickets, and a key that everybody knows.
 
 use admit_core::id::GateSet;
+use admit_core::offline::Policy;
 use admit_store::account::{ApiKey, Role};
-use admit_store::event::{EventDetails, TypeDetails};
+use admit_store::event::{EventDetails, OFFLINE_HOURS, TypeDetails};
 
 use crate::App;
 use crate::error::{Error, Result};
@@ -48,6 +49,7 @@ async fn create(app: &App, slug: &str, name: &str, gates: &[&str]) -> Result<()>
         phone: "hidden".to_owned(),
         questions: "[]".to_owned(),
         sandbox: true,
+        offline_hours: OFFLINE_HOURS,
     };
     let event = event::create(app, details).await?.number;
     for gate in gates {
@@ -63,6 +65,8 @@ async fn create(app: &App, slug: &str, name: &str, gates: &[&str]) -> Result<()>
             valid_until: None,
             gates: GateSet::ANY,
             rotation: None,
+            offline: Policy::Any,
+            lease_device: None,
         };
         event::add_type(app, event, details).await?;
     }

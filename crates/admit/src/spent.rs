@@ -120,7 +120,7 @@ pub async fn sync(app: &App, event: EventNo, signed: &str) -> Result<(Import, Op
     for entries in list.entries.chunks(IMPORT_ENTRIES_MAX) {
         let key = app.log.leaf_key(event);
         let (import, logged) =
-            app.store.import_spent(event, list.device, entries.to_vec(), key).await?;
+            app.store.import_spent(event, list.device, entries.to_vec(), app.now(), key).await?;
         all.extend(import);
         if let Some(logged) = logged {
             proof = Some(log::proved(app, event, logged, None).await?);

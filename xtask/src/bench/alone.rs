@@ -11,7 +11,7 @@ use admit_core::log::leaf::LogKey;
 use admit_core::ticket::{Algorithm, Format, Grant, KeyRing, RingKey, SigningSecret, Verified};
 use admit_core::vault::Sealed;
 use admit_store::admission::{Admissions, Recorded};
-use admit_store::event::{Changed, EventDetails, Events};
+use admit_store::event::{Changed, EventDetails, Events, OFFLINE_HOURS};
 use admit_store::postgres::PostgresStore;
 use anyhow::{Context, Result, anyhow, ensure};
 use hdrhistogram::Histogram;
@@ -131,5 +131,6 @@ fn details() -> EventDetails {
         phone: "hidden".to_owned(),
         questions: "[]".to_owned(),
         sandbox: false,
+        offline_hours: OFFLINE_HOURS,
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Unverified {
     pub(super) grant: Grant,
     pub(super) key_no: KeyNo,
     body: [u8; BODY_BYTES],
-    signature: Vec<u8>,
+    pub(super) signature: Vec<u8>,
 }
 
 impl Unverified {

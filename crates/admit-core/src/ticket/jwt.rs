@@ -46,7 +46,7 @@ pub(super) struct Unverified<'a> {
     alg: String,
     signed: &'a str,
     claims: Vec<u8>,
-    signature: Vec<u8>,
+    pub(super) signature: Vec<u8>,
 }
 
 impl<'a> Unverified<'a> {

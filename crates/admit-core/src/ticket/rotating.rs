@@ -165,7 +165,7 @@ pub(super) struct Unverified {
     pub(super) key_no: KeyNo,
     rotation: Rotation,
     body: Vec<u8>,
-    signature: Vec<u8>,
+    pub(super) signature: Vec<u8>,
     proof: Vec<u8>,
 }
 

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use admit_core::admission::{
     EVENT_GRACE_MS, Entry, History, Rules, Scan, Standing, Verdict, decide, undo,
 };
-use admit_core::id::{DeviceNo, Digest, EventNo, GateNo, ScanId, TicketId, UnixMs};
+use admit_core::id::{DeviceNo, Digest, EventNo, GateNo, ScanId, TicketId, TypeNo, UnixMs};
 use admit_core::log::leaf::LogKey;
+use admit_core::offline::Bounds;
+use admit_core::offline::story::Stage;
 use admit_core::reason::Reason;
 use admit_core::stats::Outcome;
 use admit_core::ticket::{Verified, digest};
@@ -17,11 +19,11 @@ use deadpool_postgres::{GenericClient, Transaction};
 use tokio::sync::broadcast;
 use tokio_postgres::Row;
 
-use super::append::{self, Rows, SpendRow};
+use super::append::{self, Recall, Rows, SpendRow};
 use super::log::{self, Edges, Grown, Held};
 use super::row::{Columns, collect, first};
 use super::{Done, PostgresStore, query};
-use crate::admission::{Admissions, Preview, Recorded, ScanRecord, Undone};
+use crate::admission::{Admissions, Preview, Recorded, ScanRecord, Undone, stage};
 use crate::measure::Measures;
 use crate::{PAGE_ROWS_MAX, Result, StoreError};
 
@@ -50,8 +52,36 @@ pub(super) const RULES: &str =
     "SELECT event.number AS event, event.ends_at, gate.number AS gate, gate.open
      FROM event LEFT JOIN gate ON gate.event = event.number WHERE event.number = ANY($1)";
 
-/// A scan to be decided about, and the key of the audit log it goes into.
-pub(super) type Asked = (Verified, Scan, LogKey);
+/// The leases of the batch's events, with the version that they are of.
+pub(super) const LEASES: &str =
+    "SELECT log.event, log.leases, type.number AS type_no, type.lease_holder
+     FROM log LEFT JOIN ticket_type AS type
+       ON type.event = log.event AND type.lease_holder IS NOT NULL
+     WHERE log.event = ANY($1)";
+
+/// Which of the batch's tickets were given back by the holder of their lease.
+pub(super) const RETURNED: &str =
+    "SELECT found.* FROM unnest($1::bigint[], $2::bytea[]) AS wanted (event, digest)
+     CROSS JOIN LATERAL (SELECT event, digest FROM recall WHERE recall.event = wanted.event
+       AND recall.digest = wanted.digest AND returned_at IS NOT NULL OFFSET 0) AS found";
+
+/// A scan to be decided about, what an admission is at first, and the key of the audit log it goes
+/// into.
+pub(super) type Asked = (Verified, Scan, Stage, LogKey);
+
+/// What the database says before a batch is decided.
+pub(super) struct Found<'a> {
+    /// Of [`LOCK_SPENDS`].
+    pub(super) spends: &'a [Row],
+    /// Of [`SCANS_BY_NAME`].
+    pub(super) scans: &'a [Row],
+    /// Of [`RULES`].
+    pub(super) rules: &'a [Row],
+    /// Of [`LEASES`].
+    pub(super) leases: &'a [Row],
+    /// Of [`RETURNED`].
+    pub(super) returned: &'a [Row],
+}
 
 /// What a device called a scan.
 type Name = (EventNo, DeviceNo, ScanId);
@@ -67,7 +97,7 @@ pub(super) struct Keys {
 impl Keys {
     pub(super) fn of<'a>(asked: impl Iterator<Item = &'a Asked>) -> Self {
         let mut keys = Self::default();
-        for (ticket, scan, _) in asked {
+        for (ticket, scan, ..) in asked {
             let event = ticket.grant().event;
             keys.spends.insert((event, ticket.digest()));
             keys.names.insert((event, scan.device, scan.id));
@@ -121,6 +151,9 @@ struct Plan {
     record: ScanRecord,
     previous: Option<Newest>,
     leaf: Vec<u8>,
+    digest: Digest,
+    /// The device that is to be asked for the ticket's lease.
+    recall: Option<DeviceNo>,
 }
 
 /// The answer to a scan, before positions are known.
@@ -137,16 +170,22 @@ pub(super) struct Batch {
     made: HashMap<Name, Made>,
     undone: BTreeSet<Name>,
     gates: HashMap<(EventNo, GateNo), bool>,
+    /// Who holds the leases of a type.
+    holders: HashMap<(EventNo, TypeNo), DeviceNo>,
+    /// Tickets whose lease was given back.
+    returned: BTreeSet<(EventNo, Digest)>,
+    /// Which version of an event's leases this is.
+    leases: BTreeMap<EventNo, i64>,
     ends: HashMap<EventNo, UnixMs>,
     plans: Vec<Plan>,
     answers: Vec<Planned>,
 }
 
 impl Batch {
-    /// Takes in what [`LOCK_SPENDS`], [`SCANS_BY_NAME`] and [`RULES`] found.
-    pub(super) fn read(spends: &[Row], scans: &[Row], rules: &[Row]) -> Result<Self> {
+    /// Takes in what was found.
+    pub(super) fn read(found: &Found<'_>) -> Result<Self> {
         let mut batch = Self::default();
-        for row in spends {
+        for row in found.spends {
             let columns = Columns { row, table: "spend" };
             let spend = Spend {
                 history: read_history(&columns)?,
@@ -154,7 +193,10 @@ impl Batch {
             };
             batch.spends.insert((columns.event()?, Digest(columns.bytes("digest")?)), spend);
         }
-        for record in collect(scans, "scan", read_scan)? {
+        let mut scans = collect(found.scans, "scan", read_scan)?;
+        // The newest word about a scan is the one that holds.
+        scans.sort_by_key(|record| record.seq);
+        for record in scans {
             let name = (record.event, record.scan.device, record.scan.id);
             if matches!(record.outcome, Outcome::Undo { .. }) {
                 batch.undone.insert(name);
@@ -162,7 +204,8 @@ impl Batch {
                 batch.made.insert(name, Made::Stored(Box::new(record)));
             }
         }
-        for row in rules {
+        batch.read_leases(found)?;
+        for row in found.rules {
             let columns = Columns { row, table: "event" };
             let event = columns.event()?;
             batch.ends.insert(event, columns.time("ends_at")?);
@@ -173,8 +216,36 @@ impl Batch {
         Ok(batch)
     }
 
+    fn read_leases(&mut self, found: &Found<'_>) -> Result<()> {
+        for row in found.leases {
+            let columns = Columns { row, table: "ticket_type" };
+            let event = columns.event()?;
+            self.leases.insert(event, columns.int("leases")?);
+            if let Some(kind) = columns.small_or_none("type_no")? {
+                let holder = DeviceNo(columns.int("lease_holder")?);
+                self.holders.insert((event, TypeNo(kind)), holder);
+            }
+        }
+        for row in found.returned {
+            let columns = Columns { row, table: "recall" };
+            self.returned.insert((columns.event()?, Digest(columns.bytes("digest")?)));
+        }
+        Ok(())
+    }
+
+    /// Whether the leases are still those that were decided by, now that the logs are held.
+    pub(super) fn leases_stand(&self, logs: &[Row]) -> Result<bool> {
+        for row in logs {
+            let columns = Columns { row, table: "log" };
+            if self.leases.get(&columns.event()?) != Some(&columns.int("leases")?) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Decides about one scan by what the batch knows by now.
-    pub(super) fn decide(&mut self, (ticket, scan, key): &Asked) {
+    pub(super) fn decide(&mut self, (ticket, scan, stage, key): &Asked) {
         let event = ticket.grant().event;
         let name = (event, scan.device, scan.id);
         let answer = match self.made.get(&name) {
@@ -190,7 +261,7 @@ impl Batch {
             }
             Some(_) => Planned::Answered(Box::new(Recorded::IdReused)),
             None => {
-                let at = self.plan(ticket, scan, key);
+                let at = self.plan(ticket, scan, *stage, key);
                 self.made.insert(name, Made::Planned(at));
                 Planned::New(at)
             }
@@ -202,17 +273,20 @@ impl Batch {
         self.plans.get(at).is_some_and(|plan| plan.record.ticket == ticket)
     }
 
-    fn rules(&self, event: EventNo, gate: GateNo) -> Rules {
+    fn rules(&self, ticket: &Verified, gate: GateNo) -> Rules {
+        let (event, kind) = (ticket.grant().event, ticket.grant().type_no);
+        let returned = self.returned.contains(&(event, ticket.digest()));
         Rules {
             gate_open: self.gates.get(&(event, gate)).copied().unwrap_or(false),
             closes_at: self.ends.get(&event).map(|end| end.plus(EVENT_GRACE_MS)),
+            held_by: self.holders.get(&(event, kind)).copied().filter(|_| !returned),
         }
     }
 
     /// Decides as [`Self::decide`] would, and leaves it at that.
     fn preview(&self, ticket: &Verified, scan: &Scan, last_leaf: Option<u64>) -> Preview {
         let event = ticket.grant().event;
-        let mut rules = self.rules(event, scan.gate);
+        let mut rules = self.rules(ticket, scan.gate);
         // Where no gate is named, none is closed.
         rules.gate_open |= scan.gate == GateNo(0);
         let history = self.spends.get(&(event, ticket.digest())).map(|spend| spend.history);
@@ -220,27 +294,16 @@ impl Batch {
         Preview { verdict, history, last_leaf }
     }
 
-    fn plan(&mut self, ticket: &Verified, scan: &Scan, key: &LogKey) -> usize {
+    fn plan(&mut self, ticket: &Verified, scan: &Scan, stage: Stage, key: &LogKey) -> usize {
         let event = ticket.grant().event;
-        let rules = self.rules(event, scan.gate);
+        let rules = self.rules(ticket, scan.gate);
         let spend = self.spends.get_mut(&(event, ticket.digest()));
         let history = spend.as_ref().map(|spend| spend.history);
         let decision = decide(ticket, scan, history.as_ref(), &rules);
         let history = decision.next.or(history);
-        let record = ScanRecord {
-            seq: 0,
-            event,
-            scan: *scan,
-            ticket: ticket.grant().ticket,
-            type_no: ticket.grant().type_no,
-            max_uses: ticket.grant().max_uses,
-            outcome: match decision.verdict {
-                Verdict::Admit(admission) => Outcome::Admit { use_no: admission.use_no },
-                Verdict::Refuse(reason) => Outcome::Refuse(reason),
-            },
-            first: history.and_then(|history| history.first),
-            leaf: None,
-        };
+        let first = history.and_then(|history| history.first);
+        let record = ScanRecord::decided(ticket, scan, &decision.verdict, first, stage);
+        let recall = rules.held_by.filter(|_| decision.verdict == Verdict::Refuse(Reason::Held));
         // Before the log is held: what takes time is done by then.
         let leaf = record.fact(None).leaf(key).to_bytes();
         let at = self.plans.len();
@@ -249,7 +312,7 @@ impl Batch {
             previous = spend.newest.replace(Newest::Planned(at));
             spend.history = history;
         }
-        self.plans.push(Plan { record, previous, leaf });
+        self.plans.push(Plan { record, previous, leaf, digest: ticket.digest(), recall });
         at
     }
 
@@ -269,6 +332,11 @@ impl Batch {
         let mut rows = Rows { grown: held.grow(), ..Rows::default() };
         for plan in &self.plans {
             rows.scans.push((plan.record.clone(), self.position(plan.previous)));
+            if let Some(holder) = plan.recall {
+                let ScanRecord { event, type_no, .. } = plan.record;
+                let (digest, at) = (plan.digest, plan.record.scan.at);
+                rows.recalls.push(Recall { event, digest, type_no, holder, at });
+            }
         }
         for ((event, digest), spend) in &self.spends {
             let Some(Newest::Planned(at)) = spend.newest else { continue };
@@ -321,6 +389,7 @@ pub(super) fn read_history(columns: &Columns<'_>) -> Result<History> {
         first: columns.entry("first")?,
         last: columns.entry("last")?,
         last_epoch: columns.small_or_none("last_epoch")?,
+        skipped: columns.small("skipped")?,
     })
 }
 
@@ -348,6 +417,7 @@ pub(super) fn read_scan(columns: &Columns<'_>) -> Result<ScanRecord> {
         ),
         _ => return Err(columns.corrupt("kind")),
     };
+    let at = columns.time("at")?;
     Ok(ScanRecord {
         seq: columns.int("seq")?,
         event: columns.event()?,
@@ -355,7 +425,7 @@ pub(super) fn read_scan(columns: &Columns<'_>) -> Result<ScanRecord> {
             id: ScanId(columns.bytes("scan_id")?),
             device: DeviceNo(columns.int("device")?),
             gate: columns.gate("gate")?,
-            at: columns.time("at")?,
+            at,
         },
         ticket: columns.ticket("ticket")?,
         type_no: columns.type_no("type_no")?,
@@ -363,11 +433,17 @@ pub(super) fn read_scan(columns: &Columns<'_>) -> Result<ScanRecord> {
         outcome,
         first: columns.entry("first")?,
         leaf: columns.int_or_none("leaf")?.map(i64::cast_unsigned),
+        stage: stage(&outcome, columns.flag("done")?),
+        bounds: Bounds {
+            low: columns.time_or_none("low")?.unwrap_or(at),
+            high: Some(columns.time_or_none("high")?.unwrap_or(at)),
+        },
+        offline: columns.flag("offline")?,
     })
 }
 
 /// The scans of one ticket from position `seq` back, along the chain.
-async fn chain(
+pub(super) async fn chain(
     client: &impl GenericClient,
     event: EventNo,
     seq: Option<i64>,
@@ -422,7 +498,8 @@ async fn scans_by_name(
     let found = collect(&query(tx, SCANS_BY_NAME, params).await?, "scan", read_scan)?;
     let (undone, made): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|record| matches!(record.outcome, Outcome::Undo { .. }));
-    Ok((made.into_iter().next(), undone.into_iter().next()))
+    // The newest word about a scan is the one that holds.
+    Ok((made.into_iter().max_by_key(|record| record.seq), undone.into_iter().next()))
 }
 
 /// An undo that wrote nothing.
@@ -457,7 +534,8 @@ async fn undo_scan(
         Err(refused) => return Ok(nothing(Undone::Refused(refused))),
     };
     let outcome = Outcome::Undo { use_no: history.uses };
-    let mut record = ScanRecord { scan, outcome, first: next.first, ..made };
+    let (stage, bounds) = (Stage::Void, Bounds::exact(at));
+    let mut record = ScanRecord { scan, outcome, first: next.first, stage, bounds, ..made };
     let leaf = record.fact(made.leaf).leaf(key).to_bytes();
     let mut held = log::hold(tx, edges, event).await?;
     record.seq = held.next_position(event)?;
@@ -465,7 +543,7 @@ async fn undo_scan(
     let last_seq = Some(record.seq);
     let spend = SpendRow { event, digest: name, history: next, last_seq, last_leaf: record.leaf };
     let scans = vec![(record.clone(), newest)];
-    let rows = Rows { scans, spends: vec![spend], grown: held.grow() };
+    let rows = Rows { scans, spends: vec![spend], grown: held.grow(), ..Rows::default() };
     append::write(tx, &rows).await?;
     Ok((Undone::Done(record, None), rows.grown))
 }
@@ -473,7 +551,11 @@ async fn undo_scan(
 #[async_trait]
 impl Admissions for PostgresStore {
     async fn admit(&self, ticket: Verified, scan: Scan, key: LogKey) -> Result<Recorded> {
-        self.writer.admit((ticket, scan, key)).await
+        self.writer.admit((ticket, scan, Stage::Done, key)).await
+    }
+
+    async fn claim(&self, ticket: Verified, scan: Scan, key: LogKey) -> Result<Recorded> {
+        self.writer.admit((ticket, scan, Stage::Claimed, key)).await
     }
 
     async fn undo(
@@ -510,10 +592,21 @@ impl Admissions for PostgresStore {
         let digest = ticket.digest().0;
         let sql = "SELECT * FROM spend WHERE event = $1 AND digest = $2";
         let spends = query(&client, sql, &[&event, &digest.as_slice()]).await?;
-        let rules = query(&client, RULES, &[&[event].as_slice()]).await?;
+        let events = [event];
+        let rules = query(&client, RULES, &[&events.as_slice()]).await?;
+        let leases = query(&client, LEASES, &[&events.as_slice()]).await?;
+        let digests = [digest.as_slice()];
+        let returned = query(&client, RETURNED, &[&events.as_slice(), &digests.as_slice()]).await?;
         let last_leaf = first(&spends, "spend", |columns| columns.int_or_none("last_leaf"))?;
         let last_leaf = last_leaf.flatten().map(i64::cast_unsigned);
-        Ok(Batch::read(&spends, &[], &rules)?.preview(&ticket, &scan, last_leaf))
+        let found = Found {
+            spends: &spends,
+            scans: &[],
+            rules: &rules,
+            leases: &leases,
+            returned: &returned,
+        };
+        Ok(Batch::read(&found)?.preview(&ticket, &scan, last_leaf))
     }
 
     async fn scans_after(&self, event: EventNo, seq: i64, limit: u32) -> Result<Vec<ScanRecord>> {

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use admit_core::admission::{Entry, History};
-use admit_core::id::{Digest, EventNo};
+use admit_core::id::{DeviceNo, Digest, EventNo, TypeNo, UnixMs};
+use admit_core::offline::story::Stage;
 use admit_core::stats::Outcome;
 use deadpool_postgres::Transaction;
 
@@ -19,27 +20,28 @@ pub(super) const SCANS_AFTER: &str =
 
 pub(super) const INSERT_SCANS: &str =
     "INSERT INTO scan (event, seq, device, scan_id, kind, reason, ticket, type_no, max_uses, gate,
-       at, use_no, first_scan, first_device, first_gate, first_at, previous, leaf)
+       at, use_no, first_scan, first_device, first_gate, first_at, previous, leaf, done, low, high,
+       offline)
      SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bigint[],
        $6::text[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],
        $12::bigint[], $13::bytea[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[],
-       $18::bigint[])";
+       $18::bigint[], $19::bigint[], $20::bigint[], $21::bigint[], $22::bigint[])";
 
 /// Every row is there and locked: nothing is ever inserted, but rows are found by key for certain,
 /// where an UPDATE with a join may be planned from the other side.
 pub(super) const WRITE_SPENDS: &str =
     "INSERT INTO spend (event, digest, standing, uses, first_scan, first_device, first_gate,
-       first_at, last_scan, last_device, last_gate, last_at, last_seq, last_leaf, last_epoch)
+       first_at, last_scan, last_device, last_gate, last_at, last_seq, last_leaf, last_epoch, skipped)
      SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::text[], $4::bigint[], $5::bytea[],
        $6::bigint[], $7::bigint[], $8::bigint[], $9::bytea[], $10::bigint[], $11::bigint[],
-       $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[])
+       $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[])
      ON CONFLICT (event, digest) DO UPDATE SET uses = excluded.uses,
        first_scan = excluded.first_scan, first_device = excluded.first_device,
        first_gate = excluded.first_gate, first_at = excluded.first_at,
        last_scan = excluded.last_scan, last_device = excluded.last_device,
        last_gate = excluded.last_gate, last_at = excluded.last_at,
        last_seq = excluded.last_seq, last_leaf = excluded.last_leaf,
-       last_epoch = excluded.last_epoch";
+       last_epoch = excluded.last_epoch, skipped = excluded.skipped";
 
 pub(super) const INSERT_LEAVES: &str = "INSERT INTO log_entry (event, idx, leaf)
      SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[])";
@@ -53,6 +55,12 @@ pub(super) const WRITE_LOGS: &str =
      FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bigint[], $5::bigint[])
        AS n (event, size, root, position, newest_at)
      WHERE log.event = n.event";
+
+/// Asks holders of leases for tickets; what was asked before stays as it is.
+pub(super) const INSERT_RECALLS: &str =
+    "INSERT INTO recall (event, digest, type_no, device, asked_at)
+     SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[])
+     ON CONFLICT DO NOTHING";
 
 /// Tells the other servers; once for all that a transaction adds, for notifications make commits
 /// wait for one another.
@@ -77,6 +85,16 @@ pub(super) struct Rows {
     pub(super) scans: Vec<(ScanRecord, Option<i64>)>,
     pub(super) spends: Vec<SpendRow>,
     pub(super) grown: Grown,
+    pub(super) recalls: Vec<Recall>,
+}
+
+/// A ticket whose lease its holder is asked for.
+pub(super) struct Recall {
+    pub(super) event: EventNo,
+    pub(super) digest: Digest,
+    pub(super) type_no: TypeNo,
+    pub(super) holder: DeviceNo,
+    pub(super) at: UnixMs,
 }
 
 /// Writes it all, in a transaction that holds the logs.
@@ -131,13 +149,17 @@ pub(super) struct ScanColumns<'a> {
     first: EntryColumns<'a>,
     previous: Vec<Option<i64>>,
     leaf: Vec<Option<i64>>,
+    done: Vec<i64>,
+    low: Vec<Option<i64>>,
+    high: Vec<Option<i64>>,
+    offline: Vec<i64>,
 }
 
 /// Parameters of a statement, as columns.
 pub(super) type Columnar<'a, const N: usize> = [&'a (dyn tokio_postgres::types::ToSql + Sync); N];
 
 impl ScanColumns<'_> {
-    pub(super) fn params(&self) -> Columnar<'_, 18> {
+    pub(super) fn params(&self) -> Columnar<'_, 22> {
         [
             &self.event,
             &self.seq,
@@ -157,6 +179,10 @@ impl ScanColumns<'_> {
             &self.first.at,
             &self.previous,
             &self.leaf,
+            &self.done,
+            &self.low,
+            &self.high,
+            &self.offline,
         ]
     }
 }
@@ -173,10 +199,11 @@ pub(super) struct SpendColumns<'a> {
     last_seq: Vec<Option<i64>>,
     last_leaf: Vec<Option<i64>>,
     last_epoch: Vec<Option<i64>>,
+    skipped: Vec<i64>,
 }
 
 impl SpendColumns<'_> {
-    pub(super) fn params(&self) -> Columnar<'_, 15> {
+    pub(super) fn params(&self) -> Columnar<'_, 16> {
         [
             &self.event,
             &self.digest,
@@ -193,6 +220,7 @@ impl SpendColumns<'_> {
             &self.last_seq,
             &self.last_leaf,
             &self.last_epoch,
+            &self.skipped,
         ]
     }
 }
@@ -246,7 +274,35 @@ impl TileColumns<'_> {
     }
 }
 
+/// The columns of [`INSERT_RECALLS`].
+#[derive(Default)]
+pub(super) struct RecallColumns<'a> {
+    event: Vec<i64>,
+    digest: Vec<&'a [u8]>,
+    type_no: Vec<i64>,
+    holder: Vec<i64>,
+    at: Vec<i64>,
+}
+
+impl RecallColumns<'_> {
+    pub(super) fn params(&self) -> Columnar<'_, 5> {
+        [&self.event, &self.digest, &self.type_no, &self.holder, &self.at]
+    }
+}
+
 impl Rows {
+    pub(super) fn recall_columns(&self) -> RecallColumns<'_> {
+        let mut columns = RecallColumns::default();
+        for recall in &self.recalls {
+            columns.event.push(number(recall.event));
+            columns.digest.push(&recall.digest.0);
+            columns.type_no.push(i64::from(recall.type_no.0));
+            columns.holder.push(recall.holder.0);
+            columns.at.push(recall.at.0);
+        }
+        columns
+    }
+
     pub(super) fn scan_columns(&self) -> ScanColumns<'_> {
         let mut columns = ScanColumns::default();
         for (record, previous) in &self.scans {
@@ -270,6 +326,11 @@ impl Rows {
             columns.first.push(record.first.as_ref());
             columns.previous.push(*previous);
             columns.leaf.push(record.leaf.map(u64::cast_signed));
+            let (low, high) = record.bound_columns();
+            columns.done.push(i64::from(record.stage != Stage::Claimed));
+            columns.low.push(low);
+            columns.high.push(high);
+            columns.offline.push(i64::from(record.offline));
         }
         columns
     }
@@ -286,6 +347,7 @@ impl Rows {
             columns.last_seq.push(row.last_seq);
             columns.last_leaf.push(row.last_leaf.map(u64::cast_signed));
             columns.last_epoch.push(row.history.last_epoch.map(i64::from));
+            columns.skipped.push(i64::from(row.history.skipped));
         }
         columns
     }

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
-use admit_core::id::{EventNo, GateNo, TypeNo, UnixMs};
+use admit_core::id::{DeviceNo, EventNo, GateNo, TypeNo, UnixMs};
 use admit_core::log::leaf::Leaf;
+use admit_core::offline::Policy;
+use admit_core::offline::travel::Place;
 use admit_core::ticket::rotating::Kind;
 use admit_core::vault::Sealed;
 use async_trait::async_trait;
@@ -11,11 +13,11 @@ use deadpool_postgres::{GenericClient, Transaction};
 
 use super::log::{self, Edges, Grown};
 use super::row::{Columns, collect, first};
-use super::{Done, PostgresStore, query};
+use super::{Done, PostgresStore, offline, query};
 use crate::Result;
 use crate::event::{
     Changed, Event, EventDetails, EventView, Events, GATES_MAX, Gate, INTERVAL_S, TicketType,
-    TypeDetails, TypeRotation,
+    TypeDetails, TypeLease, TypeRotation,
 };
 
 fn read_event(columns: &Columns<'_>) -> Result<Event> {
@@ -36,6 +38,7 @@ fn read_event(columns: &Columns<'_>) -> Result<Event> {
             phone: columns.text("phone")?,
             questions: columns.text("questions")?,
             sandbox: columns.flag("sandbox")?,
+            offline_hours: columns.small("offline_hours")?,
         },
         created_at: columns.time("created_at")?,
         serial_key: columns.sealed("serial_key")?,
@@ -54,9 +57,19 @@ fn read_type(columns: &Columns<'_>) -> Result<TicketType> {
             valid_until: columns.time_or_none("valid_until")?,
             gates: columns.gates()?,
             rotation: read_rotation(columns)?,
+            offline: read_policy(columns)?,
+            lease_device: columns.int_or_none("lease_device")?.map(DeviceNo),
         },
         issued: columns.small("issued")?,
+        lease: TypeLease {
+            holder: columns.int_or_none("lease_holder")?.map(DeviceNo),
+            since: columns.int("lease_since")?,
+        },
     })
+}
+
+fn read_policy(columns: &Columns<'_>) -> Result<Policy> {
+    Policy::parse(&columns.text("offline")?).ok_or_else(|| columns.corrupt("offline"))
 }
 
 /// Whether codes change, from a row with these columns.
@@ -71,6 +84,11 @@ fn read_gate(columns: &Columns<'_>) -> Result<Gate> {
         number: columns.gate("number")?,
         name: columns.text("name")?,
         open: columns.flag("open")?,
+        place: match (columns.small_or_none("latitude_e6")?, columns.small_or_none("longitude_e6")?)
+        {
+            (Some(latitude_e6), Some(longitude_e6)) => Some(Place { latitude_e6, longitude_e6 }),
+            _ => None,
+        },
     })
 }
 
@@ -115,9 +133,9 @@ fn grouped<T>(all: Vec<(EventNo, T)>) -> HashMap<EventNo, Vec<T>> {
     groups
 }
 
-/// The columns that an organiser fills, in the order of `$2` to `$14`.
+/// The columns that an organiser fills, in the order of `$2` to `$15`.
 const DETAILS: &str = "slug, name, venue, description, time_zone, doors_at, starts_at, ends_at,
-    registration_open, token_format, show_name_at_gate, phone, questions";
+    registration_open, token_format, show_name_at_gate, phone, questions, offline_hours";
 
 async fn create(
     tx: &Transaction<'_>,
@@ -131,7 +149,7 @@ async fn create(
     let number: i64 = row.try_get(0)?;
     let sql = format!(
         "INSERT INTO event (number, {DETAILS}, created_at, serial_key, sandbox)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
          RETURNING *"
     );
     let sandbox = i64::from(d.sandbox);
@@ -152,7 +170,7 @@ async fn create(
 async fn change(tx: &Transaction<'_>, event: EventNo, d: &EventDetails) -> Done<Changed<Event>> {
     let sql = format!(
         "UPDATE event SET ({DETAILS})
-           = ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+           = ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
          WHERE number = $1 RETURNING *"
     );
     let rows = write_details(tx, &sql, i64::from(event.0), d, &[]).await?;
@@ -183,6 +201,7 @@ async fn write_details(
         &show,
         &d.phone,
         &d.questions,
+        &i64::from(d.offline_hours),
     ];
     query(tx, sql, &[details, more].concat()).await
 }
@@ -198,14 +217,14 @@ async fn put_type(
     number: TypeNo,
     d: &TypeDetails,
 ) -> Done<Changed<TicketType>> {
-    let rows = query(
+    query(
         tx,
         "INSERT INTO ticket_type (event, number, name, description, quota, max_uses, valid_from,
-           valid_until, gates, rotation, interval_s)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+           valid_until, gates, rotation, interval_s, offline, lease_device)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
          ON CONFLICT (event, number) DO UPDATE SET name = $3, description = $4, quota = $5,
            max_uses = $6, valid_from = $7, valid_until = $8, gates = $9, rotation = $10,
-           interval_s = $11 RETURNING *",
+           interval_s = $11, offline = $12, lease_device = $13",
         &[
             &i64::from(event.0),
             &i64::from(number.0),
@@ -218,9 +237,14 @@ async fn put_type(
             &i64::from(d.gates.0),
             &d.rotation.map(|rotation| rotation.kind.code()),
             &i64::from(d.rotation.map_or(INTERVAL_S, |rotation| rotation.interval_s)),
+            &d.offline.code(),
+            &d.lease_device.map(|device| device.0),
         ],
     )
     .await?;
+    offline::grant_if_free(tx, event, number).await?;
+    let sql = "SELECT * FROM ticket_type WHERE event = $1 AND number = $2";
+    let rows = query(tx, sql, &[&i64::from(event.0), &i64::from(number.0)]).await?;
     Ok(first(&rows, "ticket_type", read_type)?.map_or(Changed::NotFound, Changed::Done))
 }
 
@@ -247,14 +271,22 @@ async fn add_gate(tx: &Transaction<'_>, event: EventNo, name: String) -> Done<Ch
         &[&i64::from(event.0), &i64::from(number.0), &name],
     )
     .await?;
-    Ok(Changed::Done(Gate { number, name, open: true }))
+    Ok(Changed::Done(Gate { number, name, open: true, place: None }))
 }
 
 async fn change_gate(tx: &Transaction<'_>, event: EventNo, gate: Gate) -> Done<Changed<Gate>> {
     let changed = tx
         .execute(
-            "UPDATE gate SET name = $3, open = $4 WHERE event = $1 AND number = $2",
-            &[&i64::from(event.0), &i64::from(gate.number.0), &gate.name, &i64::from(gate.open)],
+            "UPDATE gate SET name = $3, open = $4, latitude_e6 = $5, longitude_e6 = $6
+             WHERE event = $1 AND number = $2",
+            &[
+                &i64::from(event.0),
+                &i64::from(gate.number.0),
+                &gate.name,
+                &i64::from(gate.open),
+                &gate.place.map(|place| i64::from(place.latitude_e6)),
+                &gate.place.map(|place| i64::from(place.longitude_e6)),
+            ],
         )
         .await?;
     Ok(if changed == 0 { Changed::NotFound } else { Changed::Done(gate) })

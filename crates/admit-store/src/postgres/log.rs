@@ -20,7 +20,7 @@ use crate::log::{ENTRIES_MAX, LogHead, Logged, Logs};
 use crate::{Result, StoreError};
 
 /// Holds the logs of events until the commit.
-pub(super) const LOCK_LOGS: &str = "SELECT event, size, root, position FROM log
+pub(super) const LOCK_LOGS: &str = "SELECT event, size, root, position, leases FROM log
      WHERE event = ANY($1::bigint[]) ORDER BY event FOR UPDATE";
 
 /// What others appended since, up to a point from which reading the edge anew is cheaper.

@@ -6,8 +6,11 @@ use tokio_postgres::Client;
 use super::Done;
 use crate::StoreError;
 
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_start.sql"), include_str!("migrations/0002_rotation.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_start.sql"),
+    include_str!("migrations/0002_rotation.sql"),
+    include_str!("migrations/0003_offline.sql"),
+];
 
 /// Names the lock; any number will do as long as it never changes.
 const LOCK: i64 = 0x0061_646d_6974_0001;

@@ -1,52 +1,36 @@
 //! Entries that gates made by themselves, in PostgreSQL.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
-use admit_core::admission::{Entry, History, Scan};
-use admit_core::id::{DeviceNo, Digest, EventNo, GateNo, TicketId, TypeNo, UnixMs};
-use admit_core::log::leaf::{Details, Fact, Kind, LogKey};
-use admit_core::spent::{Imported, SpentEntry, import, scan_id};
-use admit_core::stats::Outcome;
+use admit_core::id::{DeviceNo, Digest, EventNo, GateNo, UnixMs};
+use admit_core::log::leaf::LogKey;
+use admit_core::spent::SpentEntry;
 use async_trait::async_trait;
 use deadpool_postgres::Transaction;
 
-use super::admission::{LOCK_SPENDS, number, read_history};
-use super::append::{self, Rows, SpendRow};
-use super::log::{self, Edges, Held};
+use super::admission::number;
+use super::append::Rows;
+use super::log::{self, Edges};
+use super::offline::{self, Pen};
 use super::row::{Columns, collect};
 use super::{Done, PostgresStore, query};
-use crate::admission::ScanRecord;
 use crate::log::Logged;
+use crate::offline::{Known, Settling};
 use crate::spent::{Conflict, IMPORT_ENTRIES_MAX, Import, Spents};
 use crate::{PAGE_ROWS_MAX, Result, StoreError};
 
-/// A ticket as far as an import needs it.
-struct Known {
-    ticket: TicketId,
-    type_no: TypeNo,
-    max_uses: u8,
-    history: History,
-    last_seq: Option<i64>,
-    /// Whether the import changed it, and by which leaf.
-    leaf: Option<u64>,
-}
-
 /// One import while it runs: what the database said, and what is to be written.
-struct Importing {
-    event: EventNo,
-    device: DeviceNo,
-    key: LogKey,
-    known: BTreeMap<Digest, Known>,
+struct Importing<'a> {
+    settling: Settling<'a>,
+    tickets: BTreeMap<Digest, Known>,
     /// What was brought under each sequence number, before and now.
     brought: HashMap<u64, SpentEntry>,
-    held: Held,
+    pen: Pen,
     done: Import,
-    scans: Vec<(ScanRecord, Option<i64>)>,
     new: Vec<SpentEntry>,
-    leaf: Option<u64>,
 }
 
-impl Importing {
+impl Importing<'_> {
     fn take(&mut self, spent: &SpentEntry) -> Result<()> {
         match self.brought.get(&spent.sequence) {
             Some(known) if known == spent => self.done.duplicates += 1,
@@ -57,102 +41,20 @@ impl Importing {
     }
 
     fn take_new(&mut self, spent: &SpentEntry) -> Result<()> {
-        let Some(known) = self.known.get_mut(&spent.digest) else {
+        let Some(known) = self.tickets.get_mut(&spent.digest) else {
             self.done.unknown.push(spent.sequence);
             return Ok(());
         };
         self.brought.insert(spent.sequence, *spent);
         self.new.push(*spent);
-        let scan = scan_id(self.device, spent.sequence);
-        let entry = Entry { scan, device: self.device, gate: spent.gate, at: spent.at };
-        let details = |use_no| Details {
-            gate: entry.gate,
-            device: entry.device,
-            scan: entry.scan,
-            use_no,
-            ..Details::of(known.ticket, spent.digest, known.type_no)
-        };
-        let fact = |kind, use_no| {
-            let fact = Fact { kind, at: entry.at, refers: None, details: details(use_no) };
-            fact.leaf(&self.key).to_bytes()
-        };
-        match import(&known.history, known.max_uses, entry) {
-            Imported::Conflict(first) => {
-                let leaf = self.held.add(self.event, fact(Kind::Conflict, 0))?;
-                self.leaf = Some(leaf);
-                let (digest, ticket) = (spent.digest, known.ticket);
-                let conflict = Conflict { digest, ticket, known: first, brought: entry, leaf };
-                self.done.conflicts.push(conflict);
-            }
-            Imported::Stored(history) => {
-                let leaf = self.held.add(self.event, fact(Kind::Import, history.uses))?;
-                self.leaf = Some(leaf);
-                // Among the scans, so that the desk counts it like any other.
-                let record = ScanRecord {
-                    seq: self.held.next_position(self.event)?,
-                    event: self.event,
-                    scan: Scan { id: scan, device: self.device, gate: spent.gate, at: spent.at },
-                    ticket: known.ticket,
-                    type_no: known.type_no,
-                    max_uses: known.max_uses,
-                    outcome: Outcome::Admit { use_no: history.uses },
-                    first: Some(entry),
-                    leaf: Some(leaf),
-                };
-                let previous = known.last_seq.replace(record.seq);
-                known.history = history;
-                known.leaf = Some(leaf);
-                self.scans.push((record, previous));
-                self.done.stored += 1;
-            }
+        let said = spent.said(self.settling.device);
+        let (_, conflict) = self.settling.settle(known, &said, &mut self.pen)?;
+        match conflict {
+            Some(conflict) => self.done.conflicts.push(conflict),
+            None => self.done.stored += 1,
         }
         Ok(())
     }
-
-    fn rows(&mut self, held: Held) -> Rows {
-        let changed = self.known.iter().filter_map(|(digest, known)| {
-            let last_leaf = Some(known.leaf?);
-            let (event, digest, history) = (self.event, *digest, known.history);
-            Some(SpendRow { event, digest, history, last_seq: known.last_seq, last_leaf })
-        });
-        let spends = changed.collect();
-        Rows { scans: std::mem::take(&mut self.scans), spends, grown: held.grow() }
-    }
-}
-
-/// Locks the tickets of the entries and reads what is known of them.
-async fn read_known(
-    tx: &Transaction<'_>,
-    event: EventNo,
-    entries: &[SpentEntry],
-) -> Done<BTreeMap<Digest, Known>> {
-    // Sorted: the order in which everybody locks them.
-    let digests: BTreeSet<&[u8]> = entries.iter().map(|spent| spent.digest.0.as_slice()).collect();
-    let digests: Vec<&[u8]> = digests.into_iter().collect();
-    let events = vec![number(event); digests.len()];
-    let spends = query(tx, LOCK_SPENDS, &[&events, &digests]).await?;
-    let spends = collect(&spends, "spend", |columns| {
-        let history = (read_history(columns)?, columns.int_or_none("last_seq")?);
-        Ok((Digest(columns.bytes("digest")?), history))
-    })?;
-    let spends: HashMap<_, _> = spends.into_iter().collect();
-    let sql = "SELECT digest, id, type_no, max_uses FROM ticket
-         WHERE event = $1 AND digest = ANY($2)";
-    let tickets = query(tx, sql, &[&number(event), &digests]).await?;
-    let known = collect(&tickets, "ticket", |columns| {
-        let digest = Digest(columns.bytes("digest")?);
-        let Some((history, last_seq)) = spends.get(&digest).copied() else { return Ok(None) };
-        let known = Known {
-            ticket: columns.ticket("id")?,
-            type_no: columns.type_no("type_no")?,
-            max_uses: columns.small("max_uses")?,
-            history,
-            last_seq,
-            leaf: None,
-        };
-        Ok(Some((digest, known)))
-    })?;
-    Ok(known.into_iter().flatten().collect())
 }
 
 /// What the device brought before under the sequence numbers of these entries.
@@ -180,35 +82,23 @@ async fn import_spent(
     edges: &Edges,
     (event, device): (EventNo, DeviceNo),
     entries: &[SpentEntry],
-    key: LogKey,
+    (heard_at, key): (UnixMs, LogKey),
 ) -> Done<(Import, Option<u64>, Rows)> {
-    let known = read_known(tx, event, entries).await?;
+    let digests = entries.iter().map(|spent| spent.digest).collect();
+    let tickets = offline::read_known(tx, event, &digests).await?;
     // After the locks: what another server took in under them is seen.
     let brought = read_brought(tx, event, device, entries).await?;
-    let mut importing = Importing {
-        event,
-        device,
-        key,
-        known,
-        brought,
-        held: log::hold(tx, edges, event).await?,
-        done: Import::default(),
-        scans: Vec::new(),
-        new: Vec::new(),
-        leaf: None,
-    };
+    let held = log::hold(tx, edges, event).await?;
+    let settling = Settling { event, device, heard_at, key: &key, leaf: None, scans: Vec::new() };
+    let (pen, done, new) = (Pen::new(event, held), Import::default(), Vec::new());
+    let mut importing = Importing { settling, tickets, brought, pen, done, new };
     for spent in entries {
         importing.take(spent)?;
     }
-    let held = std::mem::take(&mut importing.held);
-    let rows = importing.rows(held);
-    let Importing { done, new, leaf, .. } = importing;
-    if leaf.is_some() {
-        append::write(tx, &rows).await?;
-        insert_spent(tx, (event, device), &new).await?;
-        insert_conflicts(tx, event, &done.conflicts).await?;
-    }
-    Ok((done, leaf, rows))
+    let Importing { settling, tickets, pen, done, new, .. } = importing;
+    let rows = pen.write(tx, &tickets).await?;
+    insert_spent(tx, (event, device), &new).await?;
+    Ok((done, settling.leaf, rows))
 }
 
 async fn insert_spent(
@@ -230,36 +120,7 @@ async fn insert_spent(
     Ok(())
 }
 
-/// Conflicts are few: one statement for each.
-async fn insert_conflicts(tx: &Transaction<'_>, event: EventNo, all: &[Conflict]) -> Done<()> {
-    for Conflict { digest, ticket, known, brought, leaf } in all {
-        query(
-            tx,
-            "INSERT INTO conflict (event, leaf, digest, ticket,
-               known_scan, known_device, known_gate, known_at,
-               brought_scan, brought_device, brought_gate, brought_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-            &[
-                &number(event),
-                &leaf.cast_signed(),
-                &digest.0.as_slice(),
-                &ticket.0.cast_signed(),
-                &known.scan.0.as_slice(),
-                &known.device.0,
-                &i64::from(known.gate.0),
-                &known.at.0,
-                &brought.scan.0.as_slice(),
-                &brought.device.0,
-                &i64::from(brought.gate.0),
-                &brought.at.0,
-            ],
-        )
-        .await?;
-    }
-    Ok(())
-}
-
-fn read_conflict(columns: &Columns<'_>) -> Result<Conflict> {
+pub(super) fn read_conflict(columns: &Columns<'_>) -> Result<Conflict> {
     let entry = |name: &'static str| {
         columns.entry(name)?.ok_or_else(|| StoreError::corrupt("conflict", name))
     };
@@ -279,14 +140,16 @@ impl Spents for PostgresStore {
         event: EventNo,
         device: DeviceNo,
         mut entries: Vec<SpentEntry>,
+        heard_at: UnixMs,
         key: LogKey,
     ) -> Result<(Import, Option<Logged>)> {
         entries.truncate(IMPORT_ENTRIES_MAX);
         let attempt = || {
             self.transact(|tx| {
                 let (edges, entries) = (self.edges.clone(), entries.clone());
+                let of = (event, device);
                 Box::pin(
-                    async move { import_spent(tx, &edges, (event, device), &entries, key).await },
+                    async move { import_spent(tx, &edges, of, &entries, (heard_at, key)).await },
                 )
             })
         };

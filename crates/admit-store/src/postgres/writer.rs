@@ -10,9 +10,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::{Client, Statement};
 
-use super::admission::{Asked, Batch, Keys, LOCK_SPENDS, RULES, SCANS_BY_NAME};
+use super::admission::{
+    Asked, Batch, Found, Keys, LEASES, LOCK_SPENDS, RETURNED, RULES, SCANS_BY_NAME,
+};
 use super::append::{
-    INSERT_LEAVES, INSERT_SCANS, INSERT_TILES, NOTIFY, Rows, WRITE_LOGS, WRITE_SPENDS,
+    INSERT_LEAVES, INSERT_RECALLS, INSERT_SCANS, INSERT_TILES, NOTIFY, Rows, WRITE_LOGS,
+    WRITE_SPENDS,
 };
 use super::connect::Target;
 use super::feed::Feed;
@@ -146,6 +149,8 @@ struct Session {
     lock_spends: Statement,
     scans_by_name: Statement,
     rules: Statement,
+    leases: Statement,
+    returned: Statement,
     lock_logs: Statement,
     missing_leaves: Statement,
     insert_leaves: Statement,
@@ -154,6 +159,7 @@ struct Session {
     write_spends: Statement,
     write_logs: Statement,
     notify: Statement,
+    insert_recalls: Statement,
 }
 
 impl Session {
@@ -164,6 +170,8 @@ impl Session {
             lock_spends: client.prepare(LOCK_SPENDS).await?,
             scans_by_name: client.prepare(SCANS_BY_NAME).await?,
             rules: client.prepare(RULES).await?,
+            leases: client.prepare(LEASES).await?,
+            returned: client.prepare(RETURNED).await?,
             lock_logs: client.prepare(LOCK_LOGS).await?,
             missing_leaves: client.prepare(MISSING_LEAVES).await?,
             insert_leaves: client.prepare(INSERT_LEAVES).await?,
@@ -172,6 +180,7 @@ impl Session {
             write_spends: client.prepare(WRITE_SPENDS).await?,
             write_logs: client.prepare(WRITE_LOGS).await?,
             notify: client.prepare(NOTIFY).await?,
+            insert_recalls: client.prepare(INSERT_RECALLS).await?,
             client,
         })
     }
@@ -198,7 +207,11 @@ impl Session {
             client.query(&self.lock_logs, growing),
             client.query(&self.missing_leaves, mine),
         );
-        let held = Held::read(client, edges, &logs?, &missing?).await?;
+        let (logs, missing) = (logs?, missing?);
+        if !batch.leases_stand(&logs)? {
+            return Err(Fault::LeasesMoved);
+        }
+        let held = Held::read(client, edges, &logs, &missing).await?;
         let rows = batch.place(held)?;
         self.write(&rows).await?;
         edges.keep(&rows.grown);
@@ -215,15 +228,25 @@ impl Session {
         let spends: super::Params<'_> = &[&events, &digests];
         let names: super::Params<'_> = &[&of_events, &devices, &ids];
         let rules: super::Params<'_> = &[&keys.events];
-        let (begun, spends, scans, rules) = tokio::join!(
+        let (begun, spends, scans, rules, leases, returned) = tokio::join!(
             biased;
             client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED"),
             client.query(&self.lock_spends, spends),
             client.query(&self.scans_by_name, names),
             client.query(&self.rules, rules),
+            client.query(&self.leases, rules),
+            client.query(&self.returned, spends),
         );
         begun?;
-        Ok(Batch::read(&spends?, &scans?, &rules?)?)
+        let (spends, scans, rules, leases, returned) =
+            (spends?, scans?, rules?, leases?, returned?);
+        Ok(Batch::read(&Found {
+            spends: &spends,
+            scans: &scans,
+            rules: &rules,
+            leases: &leases,
+            returned: &returned,
+        })?)
     }
 
     async fn write(&self, rows: &Rows) -> Done<()> {
@@ -238,6 +261,13 @@ impl Session {
             }
             client.execute(&self.insert_tiles, &tiles.params()).await
         };
+        let recalls = rows.recall_columns();
+        let with_recalls = async {
+            if rows.recalls.is_empty() {
+                return Ok(0);
+            }
+            client.execute(&self.insert_recalls, &recalls.params()).await
+        };
         let notice: super::Params<'_> = &[&notice];
         let ends = tokio::join!(
             biased;
@@ -245,6 +275,7 @@ impl Session {
             client.execute(&self.write_spends, &spends),
             client.execute(&self.insert_leaves, &leaves),
             with_tiles,
+            with_recalls,
             client.execute(&self.write_logs, &logs),
             client.execute(&self.notify, notice),
             client.batch_execute("COMMIT"),
@@ -256,7 +287,8 @@ impl Session {
         ends.3?;
         ends.4?;
         ends.5?;
-        Ok(ends.6?)
+        ends.6?;
+        Ok(ends.7?)
     }
 }
 

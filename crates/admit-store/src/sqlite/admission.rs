@@ -6,8 +6,10 @@ use std::sync::Arc;
 use admit_core::admission::{
     EVENT_GRACE_MS, Entry, History, Rules, Scan, Standing, Verdict, decide, undo,
 };
-use admit_core::id::{DeviceNo, Digest, EventNo, GateNo, ScanId, TicketId, UnixMs};
+use admit_core::id::{DeviceNo, Digest, EventNo, GateNo, ScanId, TicketId, TypeNo, UnixMs};
 use admit_core::log::leaf::LogKey;
+use admit_core::offline::Bounds;
+use admit_core::offline::story::Stage;
 use admit_core::reason::Reason;
 use admit_core::stats::Outcome;
 use admit_core::ticket::{Verified, digest};
@@ -15,10 +17,10 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::broadcast;
 
-use super::SqliteStore;
 use super::row::{Columns, collect, entry_columns, first};
 use super::writer::{Done, Work};
-use crate::admission::{Admissions, Preview, Recorded, ScanRecord, Undone};
+use super::{SqliteStore, offline};
+use crate::admission::{Admissions, Preview, Recorded, ScanRecord, Undone, stage};
 use crate::measure::Measures;
 use crate::{PAGE_ROWS_MAX, Result, StoreError};
 
@@ -30,6 +32,8 @@ const UNDO: i64 = 2;
 #[derive(Default)]
 pub(super) struct Batch {
     rules: HashMap<(EventNo, GateNo), Rules>,
+    /// Who holds the leases of a type.
+    holders: HashMap<(EventNo, TypeNo), Option<DeviceNo>>,
 }
 
 /// What is to be done about a scan, before anything is written.
@@ -47,6 +51,8 @@ pub(super) struct Plan {
     digest: Digest,
     history: Option<History>,
     previous: Option<i64>,
+    /// The device that is to be asked for the ticket's lease.
+    recall: Option<DeviceNo>,
 }
 
 impl Plan {
@@ -65,6 +71,9 @@ impl Plan {
             let place = Place { last_seq: Some(self.record.seq), last_leaf: Some(leaf) };
             write_spend(work.tx, self.record.event, self.digest, history, place)?;
         }
+        if let Some(holder) = self.recall {
+            offline::recall(work.tx, &self.record, self.digest, holder)?;
+        }
         Ok((self.record, leaf))
     }
 }
@@ -76,6 +85,7 @@ impl Batch {
         tx: &Connection,
         ticket: &Verified,
         scan: &Scan,
+        stage: Stage,
     ) -> Result<Planned> {
         let event = ticket.grant().event;
         if let Some(record) = scan_by_name(tx, event, scan.device, scan.id, false)? {
@@ -87,27 +97,35 @@ impl Batch {
                 Recorded::IdReused
             }));
         }
-        let rules = self.rules(tx, event, scan.gate)?;
+        let held_by = self.held_by(tx, ticket)?;
+        let rules = Rules { held_by, ..self.rules(tx, event, scan.gate)? };
         let spend = read_spend(tx, event, ticket.digest())?;
         let history = spend.as_ref().map(|spend| spend.history);
         let decision = decide(ticket, scan, history.as_ref(), &rules);
+        let first = decision.next.or(history).and_then(|history| history.first);
+        let record = ScanRecord::decided(ticket, scan, &decision.verdict, first, stage);
+        let recall = held_by.filter(|_| decision.verdict == Verdict::Refuse(Reason::Held));
         let history = decision.next.or(history);
-        let record = ScanRecord {
-            seq: 0,
-            event,
-            scan: *scan,
-            ticket: ticket.grant().ticket,
-            type_no: ticket.grant().type_no,
-            max_uses: ticket.grant().max_uses,
-            outcome: match decision.verdict {
-                Verdict::Admit(admission) => Outcome::Admit { use_no: admission.use_no },
-                Verdict::Refuse(reason) => Outcome::Refuse(reason),
-            },
-            first: history.and_then(|history| history.first),
-            leaf: None,
-        };
         let previous = spend.and_then(|spend| spend.last_seq);
-        Ok(Planned::Write(Box::new(Plan { record, digest: ticket.digest(), history, previous })))
+        let digest = ticket.digest();
+        Ok(Planned::Write(Box::new(Plan { record, digest, history, previous, recall })))
+    }
+
+    /// The device that alone may admit a ticket.
+    fn held_by(&mut self, tx: &Connection, ticket: &Verified) -> Result<Option<DeviceNo>> {
+        let (event, kind) = (ticket.grant().event, ticket.grant().type_no);
+        let holder = match self.holders.get(&(event, kind)) {
+            Some(holder) => *holder,
+            None => {
+                let holder = offline::holder(tx, event, kind)?;
+                self.holders.insert((event, kind), holder);
+                holder
+            }
+        };
+        match holder {
+            Some(_) if offline::is_returned(tx, event, ticket.digest())? => Ok(None),
+            holder => Ok(holder),
+        }
     }
 
     fn rules(&mut self, tx: &Connection, event: EventNo, gate: GateNo) -> Result<Rules> {
@@ -125,6 +143,7 @@ impl Batch {
         let rules = Rules {
             gate_open: open.unwrap_or(false),
             closes_at: ends_at.map(|end| UnixMs(end).plus(EVENT_GRACE_MS)),
+            held_by: None,
         };
         self.rules.insert((event, gate), rules);
         Ok(rules)
@@ -134,7 +153,9 @@ impl Batch {
 /// Decides as [`Batch::plan`] would, and leaves it at that.
 fn preview(connection: &Connection, ticket: &Verified, scan: &Scan) -> Result<Preview> {
     let event = ticket.grant().event;
-    let mut rules = Batch::default().rules(connection, event, scan.gate)?;
+    let mut batch = Batch::default();
+    let held_by = batch.held_by(connection, ticket)?;
+    let mut rules = Rules { held_by, ..batch.rules(connection, event, scan.gate)? };
     // Where no gate is named, none is closed.
     rules.gate_open |= scan.gate == GateNo(0);
     let spend = read_spend(connection, event, ticket.digest())?;
@@ -183,6 +204,7 @@ pub(super) fn read_history(columns: &Columns<'_, '_>) -> Result<History> {
         first: columns.entry("first")?,
         last: columns.entry("last")?,
         last_epoch: columns.small_or_none("last_epoch")?,
+        skipped: columns.small("skipped")?,
     })
 }
 
@@ -196,13 +218,14 @@ pub(super) fn write_spend(
     let first = entry_columns(history.first);
     let last = entry_columns(history.last);
     tx.prepare_cached(
-        "INSERT INTO spend VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+        "INSERT INTO spend VALUES
+           (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
          ON CONFLICT (event, digest) DO UPDATE SET
            standing = ?3, uses = ?4,
            first_scan = ?5, first_device = ?6, first_gate = ?7, first_at = ?8,
            last_scan = ?9, last_device = ?10, last_gate = ?11, last_at = ?12,
            last_seq = COALESCE(?13, last_seq), last_leaf = COALESCE(?14, last_leaf),
-           last_epoch = ?15",
+           last_epoch = ?15, skipped = ?16",
     )?
     .execute(params![
         event.0,
@@ -219,7 +242,8 @@ pub(super) fn write_spend(
         last.3,
         place.last_seq,
         place.last_leaf.map(u64::cast_signed),
-        history.last_epoch
+        history.last_epoch,
+        history.skipped
     ])?;
     Ok(())
 }
@@ -235,10 +259,13 @@ pub(super) fn insert_scan(
         Outcome::Undo { use_no } => (UNDO, None, use_no),
     };
     let first = entry_columns(record.first);
+    let (low, high) = record.bound_columns();
     tx.prepare_cached(
         "INSERT INTO scan (event, device, scan_id, kind, reason, ticket, type_no, max_uses, gate, at,
-           use_no, first_scan, first_device, first_gate, first_at, previous, leaf)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+           use_no, first_scan, first_device, first_gate, first_at, previous, leaf, done, low, high,
+           offline)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
+           ?19, ?20, ?21)",
     )?
     .execute(params![
         record.event.0,
@@ -257,7 +284,11 @@ pub(super) fn insert_scan(
         first.2,
         first.3,
         previous,
-        record.leaf.map(u64::cast_signed)
+        record.leaf.map(u64::cast_signed),
+        record.stage != Stage::Claimed,
+        low,
+        high,
+        record.offline
     ])?;
     Ok(tx.last_insert_rowid())
 }
@@ -272,6 +303,7 @@ fn read_scan(columns: &Columns<'_, '_>) -> Result<ScanRecord> {
         ),
         _ => return Err(columns.corrupt("kind")),
     };
+    let at = columns.time("at")?;
     Ok(ScanRecord {
         seq: columns.int("seq")?,
         event: columns.event()?,
@@ -279,7 +311,7 @@ fn read_scan(columns: &Columns<'_, '_>) -> Result<ScanRecord> {
             id: ScanId(columns.bytes("scan_id")?),
             device: DeviceNo(columns.int("device")?),
             gate: columns.gate("gate")?,
-            at: columns.time("at")?,
+            at,
         },
         ticket: columns.ticket("ticket")?,
         type_no: columns.type_no("type_no")?,
@@ -287,6 +319,12 @@ fn read_scan(columns: &Columns<'_, '_>) -> Result<ScanRecord> {
         outcome,
         first: columns.entry("first")?,
         leaf: columns.int_or_none("leaf")?.map(i64::cast_unsigned),
+        stage: stage(&outcome, columns.flag("done")?),
+        bounds: Bounds {
+            low: columns.time_or_none("low")?.unwrap_or(at),
+            high: Some(columns.time_or_none("high")?.unwrap_or(at)),
+        },
+        offline: columns.flag("offline")?,
     })
 }
 
@@ -298,13 +336,18 @@ fn scan_by_name(
     undone: bool,
 ) -> Result<Option<ScanRecord>> {
     let mut statement = connection.prepare_cached(
-        "SELECT * FROM scan WHERE event = ?1 AND device = ?2 AND scan_id = ?3 AND (kind = 2) = ?4",
+        "SELECT * FROM scan WHERE event = ?1 AND device = ?2 AND scan_id = ?3 AND (kind = 2) = ?4
+         ORDER BY seq DESC",
     )?;
     first(&mut statement, params![event.0, device.0, id.0, undone], "scan", read_scan)
 }
 
 /// The scans of one ticket from position `seq` back, along the chain.
-fn chain(connection: &Connection, mut seq: Option<i64>, limit: u32) -> Result<Vec<ScanRecord>> {
+pub(super) fn chain(
+    connection: &Connection,
+    mut seq: Option<i64>,
+    limit: u32,
+) -> Result<Vec<ScanRecord>> {
     let mut scans = Vec::new();
     let mut statement = connection.prepare_cached("SELECT * FROM scan WHERE seq = ?1")?;
     while let Some(at) = seq.filter(|_| scans.len() < usize::try_from(limit).unwrap_or(0)) {
@@ -374,6 +417,8 @@ fn undo_scan(
         scan,
         outcome: Outcome::Undo { use_no: spend.history.uses },
         first: history.first,
+        stage: Stage::Void,
+        bounds: Bounds::exact(at),
         ..made
     };
     let leaf = work.leaves.add(tx, event, &record.fact(made.leaf).leaf(key))?;
@@ -388,7 +433,11 @@ fn undo_scan(
 #[async_trait]
 impl Admissions for SqliteStore {
     async fn admit(&self, ticket: Verified, scan: Scan, key: LogKey) -> Result<Recorded> {
-        self.writer.admit(ticket, scan, key).await
+        self.writer.admit(ticket, scan, Stage::Done, key).await
+    }
+
+    async fn claim(&self, ticket: Verified, scan: Scan, key: LogKey) -> Result<Recorded> {
+        self.writer.admit(ticket, scan, Stage::Claimed, key).await
     }
 
     async fn undo(

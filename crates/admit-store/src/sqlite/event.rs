@@ -1,7 +1,9 @@
 //! Events, ticket types and gates in SQLite.
 
-use admit_core::id::{EventNo, GateNo, TypeNo, UnixMs};
+use admit_core::id::{DeviceNo, EventNo, GateNo, TypeNo, UnixMs};
 use admit_core::log::leaf::Leaf;
+use admit_core::offline::Policy;
+use admit_core::offline::travel::Place;
 use admit_core::ticket::rotating::Kind;
 use admit_core::vault::Sealed;
 use async_trait::async_trait;
@@ -9,11 +11,11 @@ use rusqlite::{Connection, ErrorCode, params};
 
 use super::row::{Columns, collect, first};
 use super::writer::{Done, Work};
-use super::{SqliteStore, log};
+use super::{SqliteStore, log, offline};
 use crate::Result;
 use crate::event::{
     Changed, Event, EventDetails, EventView, Events, GATES_MAX, Gate, INTERVAL_S, TicketType,
-    TypeDetails, TypeRotation,
+    TypeDetails, TypeLease, TypeRotation,
 };
 
 fn read_event(columns: &Columns<'_, '_>) -> Result<Event> {
@@ -34,6 +36,7 @@ fn read_event(columns: &Columns<'_, '_>) -> Result<Event> {
             phone: columns.text("phone")?,
             questions: columns.text("questions")?,
             sandbox: columns.flag("sandbox")?,
+            offline_hours: columns.small("offline_hours")?,
         },
         created_at: columns.time("created_at")?,
         serial_key: columns.sealed("serial_key")?,
@@ -52,9 +55,19 @@ fn read_type(columns: &Columns<'_, '_>) -> Result<TicketType> {
             valid_until: columns.time_or_none("valid_until")?,
             gates: columns.gates()?,
             rotation: read_rotation(columns)?,
+            offline: read_policy(columns)?,
+            lease_device: columns.int_or_none("lease_device")?.map(DeviceNo),
         },
         issued: columns.small("issued")?,
+        lease: TypeLease {
+            holder: columns.int_or_none("lease_holder")?.map(DeviceNo),
+            since: columns.int("lease_since")?,
+        },
     })
+}
+
+fn read_policy(columns: &Columns<'_, '_>) -> Result<Policy> {
+    Policy::parse(&columns.text("offline")?).ok_or_else(|| columns.corrupt("offline"))
 }
 
 /// Whether codes change, from a row with these columns.
@@ -69,6 +82,11 @@ fn read_gate(columns: &Columns<'_, '_>) -> Result<Gate> {
         number: columns.gate("number")?,
         name: columns.text("name")?,
         open: columns.flag("open")?,
+        place: match (columns.small_or_none("latitude_e6")?, columns.small_or_none("longitude_e6")?)
+        {
+            (Some(latitude_e6), Some(longitude_e6)) => Some(Place { latitude_e6, longitude_e6 }),
+            _ => None,
+        },
     })
 }
 
@@ -119,8 +137,8 @@ fn create(
     let mut statement = connection.prepare_cached(
         "INSERT INTO event (slug, name, venue, description, time_zone, doors_at, starts_at, ends_at,
            registration_open, token_format, show_name_at_gate, phone, questions, created_at,
-           serial_key, sandbox)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+           serial_key, sandbox, offline_hours)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
     )?;
     let inserted = statement.execute(params![
         d.slug,
@@ -138,7 +156,8 @@ fn create(
         d.questions,
         at.0,
         serial_key.as_str(),
-        d.sandbox
+        d.sandbox,
+        d.offline_hours
     ]);
     if unless_taken(inserted)?.is_none() {
         return Ok(Changed::NameTaken);
@@ -157,7 +176,8 @@ fn change(connection: &Connection, event: EventNo, d: &EventDetails) -> Result<C
         .prepare_cached(
             "UPDATE event SET slug = ?2, name = ?3, venue = ?4, description = ?5, time_zone = ?6,
                doors_at = ?7, starts_at = ?8, ends_at = ?9, registration_open = ?10,
-               token_format = ?11, show_name_at_gate = ?12, phone = ?13, questions = ?14
+               token_format = ?11, show_name_at_gate = ?12, phone = ?13, questions = ?14,
+               offline_hours = ?15
              WHERE number = ?1",
         )?
         .execute(params![
@@ -174,7 +194,8 @@ fn change(connection: &Connection, event: EventNo, d: &EventDetails) -> Result<C
             d.token_format,
             d.show_name_at_gate,
             d.phone,
-            d.questions
+            d.questions,
+            d.offline_hours
         ]);
     if unless_taken(updated)?.is_none() {
         return Ok(Changed::NameTaken);
@@ -199,11 +220,11 @@ fn put_type(
     connection
         .prepare_cached(
             "INSERT INTO ticket_type (event, number, name, description, quota, max_uses, valid_from,
-               valid_until, gates, rotation, interval_s)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+               valid_until, gates, rotation, interval_s, offline, lease_device)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
              ON CONFLICT (event, number) DO UPDATE SET name = ?3, description = ?4, quota = ?5,
                max_uses = ?6, valid_from = ?7, valid_until = ?8, gates = ?9, rotation = ?10,
-               interval_s = ?11",
+               interval_s = ?11, offline = ?12, lease_device = ?13",
         )?
         .execute(params![
             event.0,
@@ -216,8 +237,11 @@ fn put_type(
             d.valid_until.map(|t| t.0),
             d.gates.0,
             d.rotation.map(|rotation| rotation.kind.code()),
-            d.rotation.map_or(INTERVAL_S, |rotation| rotation.interval_s)
+            d.rotation.map_or(INTERVAL_S, |rotation| rotation.interval_s),
+            d.offline.code(),
+            d.lease_device.map(|device| device.0)
         ])?;
+    offline::grant_if_free(connection, event, number)?;
     Ok(ticket_type(connection, event, number)?.map_or(Changed::NotFound, Changed::Done))
 }
 
@@ -305,7 +329,7 @@ impl Events for SqliteStore {
                 params![event.0, number.0, name],
             );
             Ok(match unless_taken(inserted)? {
-                Some(_) => Changed::Done(Gate { number, name, open: true }),
+                Some(_) => Changed::Done(Gate { number, name, open: true, place: None }),
                 None => Changed::NameTaken,
             })
         })
@@ -315,8 +339,16 @@ impl Events for SqliteStore {
     async fn change_gate(&self, event: EventNo, gate: Gate) -> Result<Changed<Gate>> {
         self.write(move |tx| {
             let updated = tx.execute(
-                "UPDATE gate SET name = ?3, open = ?4 WHERE event = ?1 AND number = ?2",
-                params![event.0, gate.number.0, gate.name, gate.open],
+                "UPDATE gate SET name = ?3, open = ?4, latitude_e6 = ?5, longitude_e6 = ?6
+                 WHERE event = ?1 AND number = ?2",
+                params![
+                    event.0,
+                    gate.number.0,
+                    gate.name,
+                    gate.open,
+                    gate.place.map(|place| place.latitude_e6),
+                    gate.place.map(|place| place.longitude_e6)
+                ],
             );
             Ok(match unless_taken(updated)? {
                 Some(0) => Changed::NotFound,

@@ -10,6 +10,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_log.sql"),
     include_str!("migrations/0003_spent.sql"),
     include_str!("migrations/0004_rotation.sql"),
+    include_str!("migrations/0005_offline.sql"),
 ];
 
 pub(super) fn run(connection: &mut Connection) -> Result<()> {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use admit_core::admission::Scan;
 use admit_core::id::EventNo;
 use admit_core::log::leaf::LogKey;
+use admit_core::offline::story::Stage;
 use admit_core::ticket::Verified;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -56,7 +57,14 @@ pub(super) struct Done<T> {
 
 pub(super) enum Job {
     /// A scan: the hot path.
-    Admit { ticket: Verified, scan: Scan, key: LogKey, reply: oneshot::Sender<Result<Recorded>> },
+    Admit {
+        ticket: Verified,
+        scan: Scan,
+        /// What an admission is at first: a claim, or done.
+        stage: Stage,
+        key: LogKey,
+        reply: oneshot::Sender<Result<Recorded>>,
+    },
     /// Anything else, in a savepoint of its own.
     Write(WriteJob),
     /// Fold the write-ahead log into the database and empty it.
@@ -140,10 +148,11 @@ impl Writer {
         &self,
         ticket: Verified,
         scan: Scan,
+        stage: Stage,
         key: LogKey,
     ) -> Result<Recorded> {
         let (reply, answer) = oneshot::channel();
-        self.send(Job::Admit { ticket, scan, key, reply })?;
+        self.send(Job::Admit { ticket, scan, stage, key, reply })?;
         answer.await.map_err(|_| gone())?
     }
 
@@ -336,8 +345,8 @@ impl Worker {
         for job in jobs {
             match job {
                 job if spoilt.is_some() => done.push(deliver_end_only(job)),
-                Job::Admit { ticket, scan, key, reply } => {
-                    let result = match batch.plan(&tx, &ticket, &scan) {
+                Job::Admit { ticket, scan, stage, key, reply } => {
+                    let result = match batch.plan(&tx, &ticket, &scan, stage) {
                         Ok(Planned::Write(plan)) => match plan.write(&mut work, &key) {
                             Ok((record, leaf)) => {
                                 scans.push(record.clone());

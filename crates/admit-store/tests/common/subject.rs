@@ -5,11 +5,12 @@ use std::sync::Arc;
 use admit_core::admission::Scan;
 use admit_core::id::{DeviceNo, EventNo, GateNo, GateSet, KeyNo, ScanId, TypeNo, UnixMs};
 use admit_core::log::leaf::LogKey;
+use admit_core::offline::Policy;
 use admit_core::ticket::{Algorithm, Format, KeyRing, RingKey, SigningSecret, Verified};
 use admit_core::vault::Sealed;
 use admit_store::Store;
 use admit_store::admission::{Recorded, ScanRecord};
-use admit_store::event::{Changed, EventDetails, TypeDetails};
+use admit_store::event::{Changed, EventDetails, OFFLINE_HOURS, TypeDetails};
 use admit_store::ticket::{Issued, NewTicket, Person, Ticket};
 
 pub(crate) const NOW: UnixMs = UnixMs(1_700_000_000_000);
@@ -53,6 +54,7 @@ pub(crate) fn details(slug: &str) -> EventDetails {
         phone: "optional".to_owned(),
         questions: "[]".to_owned(),
         sandbox: false,
+        offline_hours: OFFLINE_HOURS,
     }
 }
 
@@ -66,6 +68,8 @@ pub(crate) fn kind(quota: u32) -> TypeDetails {
         valid_until: None,
         gates: GateSet::ANY,
         rotation: None,
+        offline: Policy::Any,
+        lease_device: None,
     }
 }
 

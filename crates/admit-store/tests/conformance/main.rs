@@ -6,6 +6,7 @@
 mod postgres;
 
 mod log;
+mod offline;
 mod rotation;
 mod spent;
 #[path = "../common/subject.rs"]

@@ -1,7 +1,8 @@
 //! `admit event` and `admit ticket-type`.
 
 use admit_core::id::{GateNo, GateSet};
-use admit_store::event::{EventDetails, TypeDetails};
+use admit_core::offline::Policy;
+use admit_store::event::{EventDetails, OFFLINE_HOURS, TypeDetails};
 use anyhow::Context;
 use clap::Subcommand;
 
@@ -121,6 +122,7 @@ impl Create {
             phone: "optional".to_owned(),
             questions: "[]".to_owned(),
             sandbox: false,
+            offline_hours: OFFLINE_HOURS,
         };
         say(&event::create(&app, details).await?.details.slug)
     }
@@ -192,6 +194,8 @@ impl TypeCommand {
             valid_until: None,
             gates,
             rotation: None,
+            offline: Policy::Any,
+            lease_device: None,
         };
         let event = event::find(&app, &add.event)?.event.number;
         say(&event::add_type(&app, event, details).await?.number.0.to_string())

@@ -36,6 +36,10 @@ pub(super) struct ScanInput {
     /// taken.
     #[serde(default)]
     challenge: Option<String>,
+    /// The device promises to say afterwards, in a report, whether somebody was let in; until then an
+    /// admission is a claim that accuses nobody.
+    #[serde(default)]
+    confirm: bool,
 }
 
 /// The answer about a scan.
@@ -150,7 +154,8 @@ pub(super) async fn admit(
 ) -> Result<(StatusCode, Answer<Verdict>), Problem> {
     let scan = scan_id(&input.scan_id)?;
     let challenge = input.challenge.as_deref().map(challenge).transpose()?;
-    let presented = Presented { code: input.code, gate: GateNo(input.gate), scan, challenge };
+    let (gate, confirm) = (GateNo(input.gate), input.confirm);
+    let presented = Presented { code: input.code, gate, scan, challenge, confirm };
     let answer = admission::admit(&app, &device, presented).await?;
     let status = match answer.verdict {
         CoreVerdict::Admit(_) => StatusCode::OK,

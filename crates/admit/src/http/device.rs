@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use admit_core::admission::EVENT_GRACE_MS;
-use admit_core::id::{DeviceNo, GateNo};
+use admit_core::id::{DeviceNo, EventNo, GateNo};
+use admit_core::log::note::Verifier;
+use admit_core::spent::signer_name;
 use admit_store::account::Device as StoredDevice;
+use admit_store::offline::DeviceState;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -12,13 +15,13 @@ use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::event::Gate as GateView;
 use super::extract::{At, Desk, From, Gate, Json, event_at};
+use super::gate::Gate as GateView;
 use super::problem::Problem;
-use super::ticket::TypeName;
+use crate::book::{Book, Signer};
 use crate::error::Error;
 use crate::qr::{self, Level, Symbol};
-use crate::{App, clock, device};
+use crate::{App, clock, device, offline};
 
 /// A device to be paired.
 #[derive(Deserialize, ToSchema)]
@@ -55,6 +58,22 @@ pub(super) struct Device {
     gate: Option<u16>,
     paired_at: String,
     revoked_at: Option<String>,
+    /// How it was at its last contact; null before the first.
+    state: Option<DeviceCondition>,
+    /// Admissions that it has not confirmed.
+    unconfirmed: u32,
+}
+
+/// What a device said of itself at its last contact.
+#[derive(Serialize, ToSchema)]
+pub(super) struct DeviceCondition {
+    last_sync_at: String,
+    /// Entries that waited on it.
+    pending: u32,
+    /// Whether its browser promised to keep what it stores.
+    persisted: Option<bool>,
+    /// Percent.
+    battery: Option<u8>,
 }
 
 /// What a device says to be paired.
@@ -84,10 +103,33 @@ pub(super) struct GateSetup {
     device: SetupDevice,
     event: SetupEvent,
     gates: Vec<GateView>,
-    ticket_types: Vec<TypeName>,
+    ticket_types: Vec<SetupType>,
     keys: Vec<SetupKey>,
+    /// Devices whose lists of spent tickets can be checked.
+    peers: Vec<Peer>,
     /// The server's clock, for the device to learn how far its own is off.
     server_time: String,
+}
+
+/// A ticket type as a gate needs it.
+#[derive(Serialize, ToSchema)]
+pub(super) struct SetupType {
+    number: u8,
+    name: String,
+    /// What gates may do without the server: `any`, `lease` or `refuse`.
+    offline: &'static str,
+    /// From which position of the event's record on this device holds the lease; null when it does
+    /// not.
+    lease_since: Option<i64>,
+}
+
+/// A device that signs what it tells other gates.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Peer {
+    device: i64,
+    name: String,
+    /// What checks its signature (C2SP signed note).
+    vkey: String,
 }
 
 /// The device that asks.
@@ -112,6 +154,10 @@ pub(super) struct SetupEvent {
     show_name_at_gate: bool,
     /// From when on no ticket admits, Unix ms.
     closes_at_ms: i64,
+    /// Longest time without the server after which this gate still admits, in hours.
+    offline_hours: u16,
+    /// How long this gate waits for an answer before it judges by itself.
+    offline_after_ms: u32,
 }
 
 /// A key that tickets are checked with.
@@ -127,8 +173,17 @@ pub(super) struct SetupKey {
 }
 
 impl Device {
-    fn of(device: &StoredDevice) -> Self {
+    fn of(device: &StoredDevice, states: &[DeviceState], claims: &[(DeviceNo, u32)]) -> Self {
+        let state = states.iter().find(|state| state.device == device.number);
+        let claims = claims.iter().find(|(claimant, _)| *claimant == device.number);
         Self {
+            state: state.map(|state| DeviceCondition {
+                last_sync_at: clock::rfc3339(state.synced_at),
+                pending: state.report.pending,
+                persisted: state.report.persisted,
+                battery: state.report.battery,
+            }),
+            unconfirmed: claims.map_or(0, |(_, count)| *count),
             id: device.number.0,
             name: device.name.clone(),
             platform: device.platform.clone(),
@@ -177,7 +232,10 @@ pub(super) async fn list(
 ) -> Result<Answer<Devices>, Problem> {
     let event = event_at(&app, &slug)?.event.number;
     let all = app.store.devices().await.map_err(Error::from)?;
-    let devices = all.iter().filter(|device| device.event == event).map(Device::of).collect();
+    let states = app.store.device_states(event).await.map_err(Error::from)?;
+    let claims = app.store.unconfirmed(event).await.map_err(Error::from)?;
+    let own = all.iter().filter(|device| device.event == event);
+    let devices = own.map(|device| Device::of(device, &states, &claims)).collect();
     Ok(Answer(Devices { devices }))
 }
 
@@ -218,6 +276,33 @@ pub(super) async fn pair(
     Ok(Answer(Paired { device_id: device.number.0, token, gate }))
 }
 
+/// The keys that an event's tickets are checked with.
+pub(super) fn setup_keys(book: &Book, event: EventNo) -> Vec<SetupKey> {
+    let key = |key: &Signer| SetupKey {
+        key_id: key.number.0,
+        algorithm: key.algorithm.name().to_owned(),
+        public_key: key.public_key.map(|bytes| BASE64URL_NOPAD.encode(&bytes)),
+        not_after: key.not_after.map(clock::rfc3339),
+        not_after_ms: key.not_after.map(|at| at.0),
+    };
+    book.signers(event).iter().map(key).collect()
+}
+
+/// Devices of an event that can sign and were not removed.
+fn peers(book: &Book, event: EventNo) -> Vec<Peer> {
+    let signing = book.devices_of(event).filter(|device| device.revoked_at.is_none());
+    let peer = |device: &StoredDevice| {
+        let name = signer_name(event, device.number);
+        let verifier = Verifier::ed25519(&name, &device.public_key?).ok()?;
+        Some(Peer {
+            device: device.number.0,
+            name: device.name.clone(),
+            vkey: verifier.to_string(),
+        })
+    };
+    signing.filter_map(peer).collect()
+}
+
 #[utoipa::path(get, path = "/v1/gate", tag = "gate", operation_id = "gate_setup",
     responses((status = 200, body = GateSetup), (status = 401, body = Problem)))]
 /// What this device needs to judge by: keys, gates, names. No personal data.
@@ -245,24 +330,22 @@ pub(super) async fn setup(
             ends_at: clock::rfc3339(details.ends_at),
             show_name_at_gate: details.show_name_at_gate,
             closes_at_ms: details.ends_at.plus(EVENT_GRACE_MS).0,
+            offline_hours: details.offline_hours,
+            offline_after_ms: offline::ANSWER_WITHIN_MS,
         },
         gates: view.gates.iter().map(GateView::of).collect(),
         ticket_types: view
             .types
             .iter()
-            .map(|kind| TypeName { number: kind.number.0, name: kind.details.name.clone() })
-            .collect(),
-        keys: book
-            .signers(device.event)
-            .iter()
-            .map(|key| SetupKey {
-                key_id: key.number.0,
-                algorithm: key.algorithm.name().to_owned(),
-                public_key: key.public_key.map(|bytes| BASE64URL_NOPAD.encode(&bytes)),
-                not_after: key.not_after.map(clock::rfc3339),
-                not_after_ms: key.not_after.map(|at| at.0),
+            .map(|kind| SetupType {
+                number: kind.number.0,
+                name: kind.details.name.clone(),
+                offline: kind.details.offline.code(),
+                lease_since: offline::lease_since(kind, device.number),
             })
             .collect(),
+        keys: setup_keys(&book, device.event),
+        peers: peers(&book, device.event),
         server_time: clock::rfc3339(app.now()),
     }))
 }

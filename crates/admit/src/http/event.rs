@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use admit_core::id::{GateNo, GateSet, TypeNo, UnixMs};
-use admit_store::event::{EventDetails, EventView, Gate as StoredGate, TicketType, TypeDetails};
+use admit_core::id::{DeviceNo, GateNo, GateSet, TypeNo, UnixMs};
+use admit_core::offline::Policy;
+use admit_store::event::{EventDetails, EventView, OFFLINE_HOURS, TicketType, TypeDetails};
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::extract::{At, Desk, Json, event_at};
+use super::gate::Gate;
 use super::problem::Problem;
 use super::rotation;
 use crate::error::Error;
@@ -100,6 +102,8 @@ pub(super) struct Event {
     show_name_at_gate: bool,
     questions: Vec<Question>,
     phone: String,
+    /// Longest time without the server after which gates still admit, in hours.
+    offline_hours: u16,
     created_at: String,
     ticket_types: Vec<Type>,
     gates: Vec<Gate>,
@@ -128,6 +132,8 @@ pub(super) struct EventInput {
     show_name_at_gate: Option<bool>,
     questions: Option<Vec<Question>>,
     phone: Option<String>,
+    /// 1 to 72.
+    offline_hours: Option<u16>,
 }
 
 /// A ticket type as staff see it.
@@ -149,6 +155,13 @@ pub(super) struct Type {
     rotation: &'static str,
     /// Seconds between changes; null when it never changes.
     interval_s: Option<u8>,
+    /// What gates may do without the server: `any` (admit by what they know), `lease` (only the device
+    /// that holds the lease) or `refuse`.
+    offline: &'static str,
+    /// The device that shall hold the lease.
+    lease_device: Option<i64>,
+    /// The device that holds it now.
+    lease_holder: Option<i64>,
 }
 
 /// What is said of a ticket type; to change one, only what changes.
@@ -175,24 +188,19 @@ pub(super) struct TypeInput {
     rotation: Option<String>,
     /// Seconds between changes: 15, 20, 30, 45 or 60.
     interval_s: Option<u8>,
+    /// What gates may do without the server: `any`, `lease` or `refuse`.
+    offline: Option<String>,
+    /// The device that shall hold the lease; null for none.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<i64>)]
+    lease_device: Option<Option<i64>>,
 }
 
-/// A gate as staff and devices see it.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Gate {
-    number: u16,
-    name: String,
-    /// The name as part of an address.
-    slug: String,
-    open: bool,
-}
-
-/// What is said of a gate; to change one, only what changes.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct GateInput {
-    name: Option<String>,
-    open: Option<bool>,
+/// A value that may be absent (none), null (some of none) or there.
+pub(super) fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(from).map(Some)
 }
 
 /// A time that may be absent (keep), null (clear) or there (set).
@@ -257,6 +265,7 @@ impl EventInput {
             phone: self.phone.unwrap_or(old.phone),
             questions,
             sandbox: old.sandbox,
+            offline_hours: self.offline_hours.unwrap_or(old.offline_hours),
         })
     }
 
@@ -277,6 +286,7 @@ impl EventInput {
             phone: "optional".to_owned(),
             questions: "[]".to_owned(),
             sandbox: false,
+            offline_hours: OFFLINE_HOURS,
         }
     }
 }
@@ -287,6 +297,11 @@ impl TypeInput {
             None => old.gates,
             Some(numbers) => gate_set(&numbers, view)?,
         };
+        let offline = match self.offline.as_deref() {
+            None => old.offline,
+            Some(code) => Policy::parse(code)
+                .ok_or_else(|| Error::field("offline", "Use any, lease or refuse."))?,
+        };
         Ok(TypeDetails {
             name: self.name.unwrap_or(old.name),
             description: self.description.unwrap_or(old.description),
@@ -296,6 +311,12 @@ impl TypeInput {
             valid_until: self.valid_until.over("valid_until", old.valid_until)?,
             gates,
             rotation: rotation::changed(self.rotation.as_deref(), self.interval_s, old.rotation)?,
+            offline,
+            lease_device: match self.lease_device {
+                // A lease ends with its policy.
+                None => old.lease_device.filter(|_| offline == Policy::Lease),
+                Some(device) => device.map(DeviceNo),
+            },
         })
     }
 
@@ -309,6 +330,8 @@ impl TypeInput {
             valid_until: None,
             gates: GateSet::ANY,
             rotation: None,
+            offline: Policy::Any,
+            lease_device: None,
         }
     }
 }
@@ -396,6 +419,7 @@ impl Event {
             show_name_at_gate: details.show_name_at_gate,
             questions: event::questions(details)?,
             phone: details.phone.clone(),
+            offline_hours: details.offline_hours,
             created_at: clock::rfc3339(view.event.created_at),
             ticket_types: view.types.iter().map(Type::of).collect(),
             gates: view.gates.iter().map(Gate::of).collect(),
@@ -419,18 +443,10 @@ impl Type {
             valid_until: text(kind.details.valid_until),
             rotation: kind.details.rotation.map_or("none", |rotation| rotation.kind.code()),
             interval_s: kind.details.rotation.map(|rotation| rotation.interval_s),
+            offline: kind.details.offline.code(),
+            lease_device: kind.details.lease_device.map(|device| device.0),
+            lease_holder: kind.lease.holder.map(|device| device.0),
             gates: kind.details.gates.gates().iter().map(|gate| gate.0).collect(),
-        }
-    }
-}
-
-impl Gate {
-    pub(super) fn of(gate: &StoredGate) -> Self {
-        Self {
-            number: gate.number.0,
-            name: gate.name.clone(),
-            slug: event::slug(&gate.name),
-            open: gate.open,
         }
     }
 }
@@ -556,42 +572,4 @@ pub(super) async fn change_type(
     let details = input.over(old, &view)?;
     let changed = event::change_type(&app, view.event.number, TypeNo(number), details).await?;
     Ok(Answer(Type::of(&changed)))
-}
-
-#[utoipa::path(post, path = "/v1/desk/events/{event}/gates", tag = "desk", operation_id = "add_gate",
-    params(("event" = String, Path, description = "Slug")), request_body = GateInput,
-    responses((status = 201, body = Gate), (status = 409, body = Problem), (status = 422, body = Problem)))]
-/// Adds a gate.
-pub(super) async fn add_gate(
-    State(app): State<Arc<App>>,
-    desk: Desk,
-    At(slug): At<String>,
-    Json(input): Json<GateInput>,
-) -> Result<(StatusCode, Answer<Gate>), Problem> {
-    desk.organiser()?;
-    let event = event_at(&app, &slug)?.event.number;
-    let added = event::add_gate(&app, event, input.name.unwrap_or_default()).await?;
-    Ok((StatusCode::CREATED, Answer(Gate::of(&added))))
-}
-
-#[utoipa::path(patch, path = "/v1/desk/events/{event}/gates/{number}", tag = "desk",
-    operation_id = "change_gate",
-    params(("event" = String, Path, description = "Slug"), ("number" = u16, Path)),
-    request_body = GateInput, responses((status = 200, body = Gate), (status = 404, body = Problem)))]
-/// Renames, opens or closes a gate.
-pub(super) async fn change_gate(
-    State(app): State<Arc<App>>,
-    desk: Desk,
-    At((slug, number)): At<(String, u16)>,
-    Json(input): Json<GateInput>,
-) -> Result<Answer<Gate>, Problem> {
-    desk.organiser()?;
-    let view = event_at(&app, &slug)?;
-    let old = event::gate(&view, GateNo(number))?;
-    let gate = StoredGate {
-        number: old.number,
-        name: input.name.unwrap_or(old.name),
-        open: input.open.unwrap_or(old.open),
-    };
-    Ok(Answer(Gate::of(&event::change_gate(&app, view.event.number, gate).await?)))
 }

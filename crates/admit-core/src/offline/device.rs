@@ -1,0 +1,529 @@
+//! A gate device as a state machine: what it does about a scan with and without the server, what it
+//! keeps, and what it tells at the next contact.
+//!
+//! Each step gives effects in an order that matters: whatever is to be *kept* must be durable before
+//! the effects behind it are carried out. A device that stops in between starts again from what it
+//! kept, and is right.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::clock::{Clock, Now};
+use super::journal::{BEGINNING, ChainHash, JournalEntry, REPORT_ENTRIES_MAX};
+use super::known::{Known, ShortDigest};
+use super::{Policy, Word};
+use crate::admission::{Entry, History, Rules, Scan, Standing, Verdict, decide};
+use crate::id::{DeviceNo, Digest, GateNo, ScanId, TypeNo, UnixMs};
+use crate::reason::Reason;
+use crate::ticket::Verified;
+
+/// What the event says about going on without the server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// Policy of each ticket type; [`Policy::Any`] for what is not here.
+    pub policies: BTreeMap<TypeNo, Policy>,
+    /// Types whose lease this device holds, and the position in the server's record from which on:
+    /// what happened before must be known before it is used.
+    pub leases: BTreeMap<TypeNo, i64>,
+    /// Longest time without a contact after which this device still admits, in ms.
+    pub limit_ms: i64,
+    /// Gates that are open.
+    pub open_gates: BTreeSet<GateNo>,
+    /// From when on no ticket of the event admits.
+    pub closes_at: Option<UnixMs>,
+}
+
+/// A scan that was begun: kept before anything is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Intent {
+    /// Its id, the same for every try, the fallback and the sync.
+    pub scan: ScanId,
+    /// The ticket.
+    pub digest: Digest,
+    /// Where.
+    pub gate: GateNo,
+}
+
+/// A ticket that is no longer good, and why.
+pub type Denied = (ShortDigest, Standing);
+
+/// What a device keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// A scan that was begun.
+    Intent(Intent),
+    /// An entry of the journal and the chain up to it; the intent of its scan is over.
+    Entry(JournalEntry, ChainHash, Option<u32>),
+    /// The server has these entries.
+    Acknowledged(Vec<u64>),
+    /// Entries elsewhere, from one position to the next.
+    Changes {
+        /// After this position,
+        from: i64,
+        /// up to this one.
+        next: i64,
+        /// As [`super::known::change`] writes them.
+        changes: Vec<u8>,
+    },
+    /// All tickets that are no longer good, in the place of those known before.
+    Denied(Vec<Denied>),
+    /// The lease of this ticket is given back, for good.
+    LeaseLost(ShortDigest),
+    /// The leases of a type from this position are given back, for good.
+    LeaseOver(TypeNo, i64),
+    /// A notice that staff have seen.
+    Shown(u64),
+    /// The newest time, the offset of the clock that people set, and the last contact.
+    Clock(Option<UnixMs>, i64, Option<UnixMs>),
+}
+
+/// What is to be done, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Make this durable before what follows.
+    Keep(Kept),
+    /// The scan is over: its intent need not be kept.
+    Forget(ScanId),
+    /// Ask the server about this scan, under this id.
+    Ask(ScanId),
+    /// Show the verdict.
+    Show {
+        /// The scan.
+        scan: ScanId,
+        /// Admit or refuse.
+        verdict: Verdict,
+        /// Whether the device decided.
+        offline: bool,
+    },
+    /// Show that a ticket entered twice, and say so with [`Device::shown`].
+    Notify(u64),
+}
+
+/// What a device tells at a contact.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Journal entries the server has not acknowledged, oldest first, with the chain.
+    pub entries: Vec<(JournalEntry, ChainHash)>,
+    /// Up to where entries elsewhere are known.
+    pub after: i64,
+    /// Notices that staff have seen.
+    pub shown: Vec<u64>,
+    /// Tickets whose lease is given back.
+    pub returned: Vec<ShortDigest>,
+    /// Types whose leases are given back.
+    pub returned_types: Vec<TypeNo>,
+    /// How many entries wait, these included.
+    pub pending: usize,
+}
+
+/// What the server answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Sequence numbers that are durable there.
+    pub acknowledged: Vec<u64>,
+    /// Entries elsewhere: after this position,
+    pub from: i64,
+    /// up to this one.
+    pub next: i64,
+    /// As [`super::known::change`] writes them.
+    pub changes: Vec<u8>,
+    /// All tickets that are no longer good; none when they are as before.
+    pub denied: Option<Vec<Denied>>,
+    /// Conflicts that this device has not said it has shown.
+    pub notices: Vec<u64>,
+    /// Tickets that another gate asks for.
+    pub recalled: Vec<ShortDigest>,
+    /// Types that another device shall hold.
+    pub recalled_types: Vec<TypeNo>,
+    /// The server's clock.
+    pub server: UnixMs,
+}
+
+struct Pending {
+    ticket: Verified,
+    gate: GateNo,
+}
+
+/// What this device itself did with a ticket.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Own {
+    entries: Vec<Entry>,
+    last_epoch: Option<u32>,
+}
+
+/// A gate device.
+pub struct Device {
+    number: DeviceNo,
+    terms: Terms,
+    clock: Clock,
+    last_contact: Option<UnixMs>,
+    pending: BTreeMap<ScanId, Pending>,
+    /// Intents that were kept and not ended; after a start, scans that nobody finished.
+    intents: BTreeMap<ScanId, Intent>,
+    journal: BTreeMap<u64, (JournalEntry, ChainHash)>,
+    outbox: BTreeSet<u64>,
+    head: ChainHash,
+    own: BTreeMap<Digest, Own>,
+    known: Known,
+    denied: BTreeMap<ShortDigest, Standing>,
+    lost: BTreeSet<ShortDigest>,
+    over: BTreeMap<TypeNo, i64>,
+    to_return: BTreeSet<ShortDigest>,
+    types_to_return: BTreeSet<TypeNo>,
+    shown: BTreeSet<u64>,
+    notified: BTreeSet<u64>,
+}
+
+impl Device {
+    /// A device that has kept nothing yet.
+    pub fn new(number: DeviceNo, terms: Terms) -> Self {
+        Self {
+            number,
+            terms,
+            clock: Clock::default(),
+            last_contact: None,
+            pending: BTreeMap::new(),
+            intents: BTreeMap::new(),
+            journal: BTreeMap::new(),
+            outbox: BTreeSet::new(),
+            head: BEGINNING,
+            own: BTreeMap::new(),
+            known: Known::default(),
+            denied: BTreeMap::new(),
+            lost: BTreeSet::new(),
+            over: BTreeMap::new(),
+            to_return: BTreeSet::new(),
+            types_to_return: BTreeSet::new(),
+            shown: BTreeSet::new(),
+            notified: BTreeSet::new(),
+        }
+    }
+
+    /// Takes back in what was kept before a restart, in the order in which it was kept.
+    pub fn restore(&mut self, kept: Kept) {
+        match kept {
+            Kept::Intent(intent) => {
+                self.intents.insert(intent.scan, intent);
+            }
+            Kept::Entry(entry, hash, epoch) => {
+                self.intents.remove(&entry.scan);
+                self.take_entry(entry, hash, epoch);
+            }
+            Kept::Acknowledged(sequences) => {
+                for sequence in sequences {
+                    self.outbox.remove(&sequence);
+                }
+            }
+            Kept::Changes { from, next, changes } => {
+                self.known.learn(from, next, &changes);
+            }
+            Kept::Denied(denied) => self.denied = denied.into_iter().collect(),
+            Kept::LeaseLost(ticket) => {
+                self.lost.insert(ticket);
+            }
+            Kept::LeaseOver(kind, since) => {
+                self.over.insert(kind, since);
+            }
+            Kept::Shown(notice) => {
+                self.shown.insert(notice);
+                self.notified.insert(notice);
+            }
+            Kept::Clock(newest, offset, contact) => {
+                self.clock = Clock::restored(newest, offset);
+                self.last_contact = contact;
+            }
+        }
+    }
+
+    /// After all was restored: scans that nobody finished are given up. Nobody was let in, for green
+    /// is shown only after an entry is kept.
+    pub fn start(&mut self, now: Now) -> Vec<Effect> {
+        let unfinished: Vec<Intent> = self
+            .intents
+            .values()
+            .filter(|intent| !self.pending.contains_key(&intent.scan))
+            .copied()
+            .collect();
+        let mut effects = Vec::new();
+        for intent in unfinished {
+            effects.extend(self.write(intent, Word::Void, None, now));
+        }
+        effects
+    }
+
+    /// The event's terms as the server says them now.
+    pub fn set_terms(&mut self, terms: Terms) {
+        self.terms = terms;
+    }
+
+    /// A genuine code is presented under an id that was drawn for it. With `online`, the server is
+    /// asked first.
+    pub fn present(
+        &mut self,
+        scan: ScanId,
+        ticket: Verified,
+        gate: GateNo,
+        online: bool,
+        now: Now,
+    ) -> Vec<Effect> {
+        let intent = Intent { scan, digest: ticket.digest(), gate };
+        self.pending.insert(scan, Pending { ticket, gate });
+        self.intents.insert(scan, intent);
+        let mut effects = vec![Effect::Keep(Kept::Intent(intent))];
+        if online {
+            effects.push(Effect::Ask(scan));
+        } else {
+            effects.extend(self.unanswered(scan, now));
+        }
+        effects
+    }
+
+    /// The server has answered. An answer that comes after the device decided changes nothing: what
+    /// the device did is told at the next contact.
+    pub fn answered(&mut self, scan: ScanId, verdict: Verdict, now: Now) -> Vec<Effect> {
+        let Some(pending) = self.pending.remove(&scan) else { return Vec::new() };
+        let show = Effect::Show { scan, verdict, offline: false };
+        match verdict {
+            Verdict::Admit(_) => {
+                let intent = Intent { scan, digest: pending.ticket.digest(), gate: pending.gate };
+                let mut effects = self.write(intent, Word::Done, pending.ticket.epoch(), now);
+                effects.push(show);
+                effects
+            }
+            // The server remembers its refusals.
+            Verdict::Refuse(_) => {
+                self.intents.remove(&scan);
+                vec![Effect::Forget(scan), show]
+            }
+        }
+    }
+
+    /// There is no answer, and nobody waits longer: the device decides, under the same id.
+    pub fn unanswered(&mut self, scan: ScanId, now: Now) -> Vec<Effect> {
+        let Some(pending) = self.pending.remove(&scan) else { return Vec::new() };
+        let verdict = self.judge(&pending.ticket, scan, pending.gate, now);
+        let intent = Intent { scan, digest: pending.ticket.digest(), gate: pending.gate };
+        let (word, epoch) = match verdict {
+            Verdict::Admit(_) => (Word::Done, pending.ticket.epoch()),
+            Verdict::Refuse(reason) => (Word::Refused(reason), None),
+        };
+        let mut effects = self.write(intent, word, epoch, now);
+        effects.push(Effect::Show { scan, verdict, offline: true });
+        effects
+    }
+
+    /// Staff take an entry of this device back.
+    pub fn take_back(&mut self, scan: ScanId, now: Now) -> Vec<Effect> {
+        let own = self.own.iter().find_map(|(digest, own)| {
+            let entry = own.entries.iter().find(|entry| entry.scan == scan)?;
+            Some(Intent { scan, digest: *digest, gate: entry.gate })
+        });
+        own.map(|intent| self.write(intent, Word::Void, None, now)).unwrap_or_default()
+    }
+
+    /// What the device would say of a genuine ticket by itself.
+    pub fn judge(&mut self, ticket: &Verified, scan: ScanId, gate: GateNo, now: Now) -> Verdict {
+        let at = self.clock.guess(now);
+        let overdue = |contact: UnixMs| at > contact.plus(self.terms.limit_ms);
+        if self.last_contact.is_none_or(overdue) {
+            return Verdict::Refuse(Reason::SyncNeeded);
+        }
+        let scan = Scan { id: scan, device: self.number, gate, at };
+        let rules = Rules {
+            gate_open: self.terms.open_gates.contains(&gate),
+            closes_at: self.terms.closes_at,
+            held_by: None,
+        };
+        let history = self.history(ticket.digest());
+        let verdict = decide(ticket, &scan, Some(&history), &rules).verdict;
+        // What is no good anyway is refused as such; only then by whom it may be admitted.
+        match (verdict, self.may_admit(ticket)) {
+            (Verdict::Admit(_), Err(reason)) => Verdict::Refuse(reason),
+            _ => verdict,
+        }
+    }
+
+    fn may_admit(&self, ticket: &Verified) -> Result<(), Reason> {
+        let kind = ticket.grant().type_no;
+        match self.terms.policies.get(&kind).copied().unwrap_or_default() {
+            Policy::Any => Ok(()),
+            Policy::Refuse => Err(Reason::OfflineRefused),
+            Policy::Lease => {
+                let held = self.terms.leases.get(&kind).is_some_and(|since| {
+                    *since <= self.known.cursor()
+                        && self.over.get(&kind).is_none_or(|over| over < since)
+                });
+                let lost = self.lost.contains(&ticket.digest().into());
+                if held && !lost { Ok(()) } else { Err(Reason::Held) }
+            }
+        }
+    }
+
+    /// What is on this device's books about a ticket.
+    fn history(&self, digest: Digest) -> History {
+        let own = self.own.get(&digest);
+        let entries = own.map(|own| own.entries.as_slice()).unwrap_or_default();
+        let here = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+        let standing = self.denied.get(&digest.into()).copied();
+        History {
+            standing: standing.unwrap_or(Standing::Issued),
+            uses: self.known.uses(digest).saturating_add(here),
+            first: entries.first().copied(),
+            last: entries.last().copied(),
+            last_epoch: own.and_then(|own| own.last_epoch),
+            skipped: 0,
+        }
+    }
+
+    /// The first entry of this device with a ticket.
+    pub fn first_entry(&self, digest: Digest) -> Option<Entry> {
+        self.own.get(&digest)?.entries.first().copied()
+    }
+
+    /// Writes the last word about a scan into the journal. The time is taken now, when green is
+    /// shown, and not when the code was read.
+    fn write(&mut self, intent: Intent, word: Word, epoch: Option<u32>, now: Now) -> Vec<Effect> {
+        let sequence = self.journal.keys().next_back().map_or(1, |last| last.saturating_add(1));
+        let entry = JournalEntry {
+            sequence,
+            scan: intent.scan,
+            digest: intent.digest,
+            gate: intent.gate,
+            word,
+            bounds: self.clock.bounds(now),
+        };
+        let hash = entry.chain(self.number, self.head);
+        self.intents.remove(&intent.scan);
+        self.take_entry(entry, hash, epoch);
+        vec![Effect::Keep(Kept::Entry(entry, hash, epoch)), Effect::Forget(intent.scan)]
+    }
+
+    fn take_entry(&mut self, entry: JournalEntry, hash: ChainHash, epoch: Option<u32>) {
+        self.head = hash;
+        self.journal.insert(entry.sequence, (entry, hash));
+        self.outbox.insert(entry.sequence);
+        let own = self.own.entry(entry.digest).or_default();
+        match entry.word {
+            Word::Done => {
+                let at = entry.bounds.high.unwrap_or(entry.bounds.low);
+                let (scan, gate) = (entry.scan, entry.gate);
+                own.entries.push(Entry { scan, device: self.number, gate, at });
+                own.last_epoch = own.last_epoch.max(epoch);
+            }
+            Word::Void => own.entries.retain(|made| made.scan != entry.scan),
+            Word::Refused(_) => {}
+        }
+    }
+
+    /// What there is to tell. Leases are given back only together with the last of what was done
+    /// under them.
+    pub fn report(&self) -> Report {
+        let entries: Vec<_> = self
+            .outbox
+            .iter()
+            .take(REPORT_ENTRIES_MAX)
+            .filter_map(|sequence| self.journal.get(sequence).copied())
+            .collect();
+        let complete = entries.len() == self.outbox.len();
+        Report {
+            entries,
+            after: self.known.cursor(),
+            shown: self.shown.iter().copied().collect(),
+            returned: self.to_return.iter().filter(|_| complete).copied().collect(),
+            returned_types: self.types_to_return.iter().filter(|_| complete).copied().collect(),
+            pending: self.outbox.len(),
+        }
+    }
+
+    /// Takes in the answer to a report that was sent at `sent` and answered at `heard`.
+    pub fn heard(&mut self, answer: &Answer, sent: Now, heard: Now) -> Vec<Effect> {
+        self.clock.contact(sent, heard, answer.server);
+        self.last_contact =
+            Some(self.last_contact.map_or(answer.server, |last| last.max(answer.server)));
+        let (newest, offset) = self.clock.kept();
+        let mut keep = vec![Kept::Clock(newest, offset, self.last_contact)];
+        // Only what it names: entries that were made meanwhile are still to be told.
+        let acknowledged: Vec<u64> = answer
+            .acknowledged
+            .iter()
+            .filter(|sequence| self.outbox.remove(sequence))
+            .copied()
+            .collect();
+        if !acknowledged.is_empty() {
+            keep.push(Kept::Acknowledged(acknowledged));
+        }
+        let cursor = self.known.cursor();
+        if self.known.learn(answer.from, answer.next, &answer.changes)
+            && self.known.cursor() > cursor
+        {
+            let (from, next, changes) = (answer.from, answer.next, answer.changes.clone());
+            keep.push(Kept::Changes { from, next, changes });
+        }
+        if let Some(denied) = &answer.denied {
+            self.denied = denied.iter().copied().collect();
+            keep.push(Kept::Denied(denied.clone()));
+        }
+        keep.extend(self.give_back(answer));
+        let mut effects: Vec<_> = keep.into_iter().map(Effect::Keep).collect();
+        effects.extend(self.notify(answer));
+        effects
+    }
+
+    /// Gives back what another gate asks for: durable here before the server is told, so that no
+    /// restart brings a lease back to life.
+    fn give_back(&mut self, answer: &Answer) -> Vec<Kept> {
+        let mut keep = Vec::new();
+        for ticket in &answer.recalled {
+            if self.lost.insert(*ticket) {
+                keep.push(Kept::LeaseLost(*ticket));
+            }
+        }
+        self.to_return = answer.recalled.iter().copied().collect();
+        for kind in &answer.recalled_types {
+            let since = self.terms.leases.get(kind).copied().unwrap_or(self.known.cursor());
+            if self.over.get(kind).is_none_or(|over| *over < since) {
+                self.over.insert(*kind, since);
+                keep.push(Kept::LeaseOver(*kind, since));
+            }
+        }
+        self.types_to_return = answer.recalled_types.iter().copied().collect();
+        keep
+    }
+
+    fn notify(&mut self, answer: &Answer) -> Vec<Effect> {
+        // What the server no longer asks about, it knows.
+        self.shown.retain(|notice| answer.notices.contains(notice));
+        let new = answer.notices.iter().filter(|notice| self.notified.insert(**notice));
+        new.map(|notice| Effect::Notify(*notice)).collect()
+    }
+
+    /// Staff have seen a notice.
+    pub fn shown(&mut self, notice: u64) -> Vec<Effect> {
+        self.shown.insert(notice);
+        vec![Effect::Keep(Kept::Shown(notice))]
+    }
+
+    /// What is known of entries elsewhere.
+    pub fn known(&self) -> &Known {
+        &self.known
+    }
+
+    /// The clock.
+    pub fn clock(&mut self) -> &mut Clock {
+        &mut self.clock
+    }
+
+    /// When the server was last heard, by its clock.
+    pub fn last_contact(&self) -> Option<UnixMs> {
+        self.last_contact
+    }
+
+    /// Entries that the server has not acknowledged.
+    pub fn pending(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// The whole journal, oldest first.
+    pub fn journal(&self) -> impl Iterator<Item = &(JournalEntry, ChainHash)> {
+        self.journal.values()
+    }
+}
