@@ -1,11 +1,16 @@
 // One build, seven pages: register, wallet, gate, desk, docs, help and sandbox; each is an entry of its own under dist/.
+import { readFileSync } from 'node:fs'
 import { defineConfig } from 'vite'
 import { installable } from './scripts/installable.ts'
 
 const pages = ['register', 'wallet', 'gate', 'desk', 'docs', 'help', 'sandbox']
 
+const cargo = readFileSync(new URL('../Cargo.toml', import.meta.url), 'utf8')
+const version = /^version = "([^"]+)"/m.exec(cargo)?.[1] ?? 'development'
+
 export default defineConfig({
   appType: 'mpa',
+  define: { __ADMIT_VERSION__: JSON.stringify(version) },
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     target: 'es2022',

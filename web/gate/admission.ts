@@ -1,148 +1,240 @@
-// The way of one scan through this device: judged here, kept, sent, and sent again with the same ScanId until it is answered.
+// The way of one scan through this device: read by the core, kept, asked of the server, and decided here when nobody answers in time.
 import { NoAnswer, Problem } from '../lib/api/http.ts'
-import type { Verdict } from '../lib/api/types.ts'
-import type { LocalVerdict } from '../lib/core/rules.ts'
+import type { Verdict, VerdictTicket } from '../lib/api/types.ts'
+import type { CoreStation } from '../lib/core/package.ts'
 import type { WaitingScan } from '../lib/db/gate-db.ts'
+import type { Kept } from '../lib/db/journal-db.ts'
 import { looksLikeCode } from './code-shape.ts'
+import { carryOut, type Effect, effectsOf, type Hands, type Show } from './effects.ts'
+import type { Judgement, Scan, ScanState } from './scan.ts'
 
-export type ScanState =
-  /** Asked; the answer may come within the time of a blink. */
-  | { kind: 'asking' }
-  /** No answer so far; it is being tried again. */
-  | { kind: 'no_answer'; tries: number }
-  /** The device itself refuses (forged, wrong event, …); the server is told, and may still correct it. */
-  | { kind: 'judged'; local: LocalVerdict }
-  /** Refused here and told to nobody: this cannot be a code. */
-  | { kind: 'not_a_code' }
-  | { kind: 'answered'; verdict: Verdict; before: LocalVerdict | null }
-  /** The server does not take this request at all. */
-  | { kind: 'failed'; message: string }
+export type Now = { monotonic: number; wall: number }
 
-export type Scan = WaitingScan & { state: ScanState; resumed: boolean }
+/** The station's part that one scan needs. */
+export type ScanCore = Pick<CoreStation, 'present' | 'answered' | 'unanswered' | 'take_back' | 'guess_ms'>
 
 export type AdmissionDeps = {
-  judge: (code: string) => LocalVerdict
-  send: (scan: WaitingScan) => Promise<Verdict>
-  journal: {
-    put: (scan: WaitingScan) => Promise<void>
-    remove: (scanId: string) => Promise<void>
-    all: () => Promise<WaitingScan[]>
-  }
+  core: ScanCore
+  write: Hands['write']
+  /** False once the disk has refused a record, until it takes them again. */
+  keeps: () => boolean
+  /** Asks the server, under the scan's own id. `confirm`: this device keeps a record, and says later what became of it. */
+  send: (scan: WaitingScan, confirm: boolean, challenge: Uint8Array | undefined) => Promise<Verdict>
+  /** Codes that only the server can read, and codes that it shall hear of although they are refused here. */
+  server: { present: (scan: Scan, local: Judgement | null) => void } | null
   drawScanId: () => string
-  now: () => Date
-  after: (ms: number, run: () => void) => void
+  now: () => Now
+  /** Runs later unless called off. */
+  after: (ms: number, run: () => void) => () => void
+  patienceMs: () => number
+  online: () => boolean
+  /** The time is over and nobody answered. */
+  silent: () => void
+  /** This is the person who stands here now. */
+  begun: (scan: Scan) => void
   changed: (scan: Scan) => void
+  /** The journal has something to tell. */
+  written: () => void
+  notify: (notice: number) => void
   /** 401: this device may not ask any more. */
   shutOut: (problem: Problem) => void
 }
 
-const FIRST_RETRY_MS = 500
-const LAST_RETRY_MS = 8_000
+type Presented = {
+  read: 'genuine' | 'refused' | 'ask_server'
+  reason?: string | null
+  message?: string | null
+  local?: 'admit' | 'refuse'
+  ticket?: VerdictTicket
+  max_uses?: number
+  digest?: string
+  first?: { at_ms: number; gate: number } | null
+  effects: Effect[]
+}
+
+type Open = {
+  scan: Scan
+  local: Judgement
+  challenge: Uint8Array | undefined
+  callOff: () => void
+  answer: Verdict | null
+  confirmed: boolean
+}
+
+const judgementOf = (told: Presented): Judgement => ({
+  reason: told.reason ?? null,
+  message: told.message ?? '',
+  ticket: told.ticket ?? null,
+  maxUses: told.max_uses ?? null,
+  digest: told.digest ?? null,
+  first: told.first ? { at: new Date(told.first.at_ms).toISOString(), gate: told.first.gate } : null,
+})
 
 export class Admissions {
   readonly #deps: AdmissionDeps
-  readonly #waiting = new Map<string, Scan>()
-  readonly #sending = new Set<string>()
-  /** How often each scan was sent: a pause that an earlier try began is void once a later try was made. */
-  readonly #attempt = new Map<string, number>()
+  /** Scans that have no verdict yet, by their id. */
+  readonly #open = new Map<string, Open>()
   #closed = false
 
   constructor(deps: AdmissionDeps) {
     this.#deps = deps
   }
 
-  get waiting(): number {
-    return this.#waiting.size
-  }
-
-  /** One presentation. A code that still waits for its answer keeps the ScanId it has. */
-  async present(code: string, gate: number): Promise<Scan> {
-    const again = [...this.#waiting.values()].find(scan => scan.code === code)
+  /** One presentation. A code that still waits for its answer keeps the id it has. */
+  async present(code: string, gate: number, challenge?: Uint8Array): Promise<Scan> {
+    const again = [...this.#open.values()].find(open => open.scan.code === code)?.scan
     if (again) {
-      this.#deps.changed(again)
-      void this.#send(again)
-      return again
+      this.#deps.begun(again)
+      return this.#change(again, again.state)
     }
-    const scan: Scan = {
-      scanId: this.#deps.drawScanId(),
-      code,
-      gate,
-      at: this.#deps.now().toISOString(),
-      state: { kind: 'asking' },
-      resumed: false,
-    }
+    const { monotonic, wall } = this.#deps.now()
+    const at = new Date(this.#deps.core.guess_ms(monotonic, wall)).toISOString()
+    const scanId = this.#deps.drawScanId()
+    const scan: Scan = { scanId, code, gate, at, state: { kind: 'asking' }, resumed: false }
+    this.#deps.begun(scan)
     if (!looksLikeCode(code)) return this.#change({ ...scan, code: '' }, { kind: 'not_a_code' })
-    const local = this.#deps.judge(code)
-    this.#waiting.set(scan.scanId, scan)
-    this.#change(scan, local.verdict === 'refuse' ? { kind: 'judged', local } : { kind: 'asking' })
-    // Kept before it is sent. Where the browser keeps nothing, it is still sent: a gate that works beats one that remembers.
-    await this.#deps.journal.put({ scanId: scan.scanId, code, gate, at: scan.at }).catch(() => undefined)
-    void this.#send(scan)
+    const online = this.#deps.online()
+    if (!this.#deps.keeps()) {
+      if (!online) return this.#change(scan, { kind: 'cannot_keep' })
+      return this.#outside(scan, null)
+    }
+    let told: Presented
+    try {
+      told = JSON.parse(
+        this.#deps.core.present(scanId, code, gate, challenge, online, monotonic, wall),
+      ) as Presented
+    } catch {
+      told = { read: 'ask_server', effects: [] } // a fault of ours must never be told as a verdict
+    }
+    const local = judgementOf(told)
+    if (told.read !== 'genuine') return this.#outside(scan, told.read === 'refused' ? local : null)
+    this.#open.set(scanId, { scan, local, challenge, callOff: () => {}, answer: null, confirmed: false })
+    // A refusal of the device is shown at once, while the server is asked: it may know better.
+    if (online) this.#change(scan, told.local === 'refuse' ? { kind: 'judged', local } : scan.state)
+    await this.#carryOut(told.effects)
     return scan
   }
 
-  /** After a restart: what was never answered is asked again, under its old ScanId. */
-  async resume(): Promise<void> {
-    const kept = await this.#deps.journal.all().catch(() => [])
-    for (const waiting of kept) {
-      if (this.#waiting.has(waiting.scanId)) continue
-      const scan: Scan = { ...waiting, state: { kind: 'no_answer', tries: 0 }, resumed: true }
-      this.#waiting.set(scan.scanId, scan)
-      this.#deps.changed(scan)
-      void this.#send(scan)
-    }
+  /** Takes an entry of this device back. False when the device has no such entry. */
+  async takeBack(scanId: string): Promise<boolean> {
+    const { monotonic, wall } = this.#deps.now()
+    const effects = effectsOf(this.#deps.core.take_back(scanId, monotonic, wall))
+    if (effects.length === 0) return false
+    await this.#carryOut(effects)
+    return true
   }
 
-  /** The network is back: do not sit out the pause. */
-  retryNow(): void {
-    for (const scan of this.#waiting.values()) void this.#send(scan)
+  get idle(): boolean {
+    return this.#open.size === 0
   }
 
   close(): void {
     this.#closed = true
-    this.#waiting.clear()
+    for (const open of this.#open.values()) open.callOff()
+    this.#open.clear()
   }
 
-  async #send(scan: Scan, tries = 0): Promise<void> {
-    if (this.#closed || this.#sending.has(scan.scanId) || !this.#waiting.has(scan.scanId)) return
-    this.#sending.add(scan.scanId)
-    this.#attempt.set(scan.scanId, (this.#attempt.get(scan.scanId) ?? 0) + 1)
+  #outside(scan: Scan, local: Judgement | null): Scan {
+    if (this.#deps.server) this.#deps.server.present(scan, local)
+    else this.#change(scan, local ? { kind: 'judged', local } : { kind: 'server_only', tries: 0 })
+    return scan
+  }
+
+  #carryOut(effects: Effect[]): Promise<boolean> {
+    const { write, notify, written } = this.#deps
+    const done = carryOut(effects, {
+      write: (kept: Kept[], over: string[]) => write(kept, over),
+      ask: (scanId, kept) => void this.#ask(scanId, kept),
+      show: (show, kept) => this.#show(show, kept),
+      notify,
+    })
+    if (effects.some(effect => effect.do === 'keep' && effect.kept.kind === 'entry')) void done.then(written)
+    return done
+  }
+
+  async #ask(scanId: string, kept: boolean): Promise<void> {
+    const open = this.#open.get(scanId)
+    if (!open || this.#closed) return
+    const { after, patienceMs, send, silent } = this.#deps
+    open.confirmed = kept
+    open.callOff = after(patienceMs(), () => {
+      silent()
+      void this.#unanswered(scanId)
+    })
     try {
-      const verdict = await this.#deps.send(scan)
-      const before = scan.state.kind === 'judged' ? scan.state.local : null
-      await this.#settle(scan, { kind: 'answered', verdict, before })
+      await this.#answered(scanId, await send(open.scan, kept, open.challenge))
     } catch (error) {
-      await this.#sendFailed(scan, tries, error)
-    } finally {
-      this.#sending.delete(scan.scanId)
+      await this.#askFailed(scanId, error)
     }
   }
 
-  async #sendFailed(scan: Scan, tries: number, error: unknown): Promise<void> {
-    if (this.#closed) return
+  async #answered(scanId: string, verdict: Verdict): Promise<void> {
+    const open = this.#open.get(scanId)
+    // Too late: the device has decided, and what it did is told at the next contact.
+    if (!open || this.#closed) return
+    open.callOff()
+    open.answer = verdict
+    const { monotonic, wall } = this.#deps.now()
+    const reason = verdict.verdict === 'admit' ? undefined : (verdict.reason ?? 'given_up')
+    const { use, uses_remaining } = verdict
+    await this.#carryOut(
+      effectsOf(
+        this.#deps.core.answered(scanId, reason, use ?? 1, uses_remaining ?? undefined, monotonic, wall),
+      ),
+    )
+  }
+
+  async #askFailed(scanId: string, error: unknown): Promise<void> {
+    const open = this.#open.get(scanId)
+    if (!open || this.#closed) return
     if (error instanceof Problem && error.status === 401) return this.#deps.shutOut(error)
     const passing =
       error instanceof NoAnswer || (error instanceof Problem && (error.status >= 500 || error.status === 429))
-    if (!passing) {
-      const message = error instanceof Error ? error.message : String(error)
-      return this.#settle(scan, { kind: 'failed', message })
-    }
-    const backoff = Math.min(FIRST_RETRY_MS * 2 ** tries, LAST_RETRY_MS)
-    const asked = error instanceof Problem ? (error.retryAfterSeconds ?? 0) * 1000 : 0
-    const attempt = this.#attempt.get(scan.scanId)
-    this.#deps.after(Math.max(backoff, asked), () => {
-      if (this.#attempt.get(scan.scanId) === attempt) void this.#send(scan, tries + 1)
+    if (passing) return this.#unanswered(scanId)
+    // The server takes no such request: nobody is let in, and the device's record of it ends.
+    open.callOff()
+    this.#open.delete(scanId)
+    const { monotonic, wall } = this.#deps.now()
+    const effects = effectsOf(
+      this.#deps.core.answered(scanId, 'given_up', 0, undefined, monotonic, wall),
+    ).filter(effect => effect.do !== 'show')
+    this.#change(open.scan, {
+      kind: 'failed',
+      message: error instanceof Error ? error.message : String(error),
     })
-    // The device's own refusal stays on the screen: nobody at the gate waits for the server there.
-    if (scan.state.kind !== 'judged') this.#change(scan, { kind: 'no_answer', tries: tries + 1 })
+    await this.#carryOut(effects)
   }
 
-  async #settle(scan: Scan, state: ScanState): Promise<void> {
-    if (this.#closed) return
-    this.#waiting.delete(scan.scanId)
-    this.#attempt.delete(scan.scanId)
-    this.#change(scan, state)
-    await this.#deps.journal.remove(scan.scanId).catch(() => undefined)
+  async #unanswered(scanId: string): Promise<void> {
+    const open = this.#open.get(scanId)
+    if (!open || this.#closed) return
+    open.callOff()
+    const { monotonic, wall } = this.#deps.now()
+    await this.#carryOut(effectsOf(this.#deps.core.unanswered(scanId, monotonic, wall)))
+  }
+
+  #show(show: Show, kept: boolean): void {
+    const open = this.#open.get(show.scan)
+    if (!open || this.#closed) return
+    this.#open.delete(show.scan)
+    this.#change(open.scan, this.#stateOf(show, kept, open))
+    // Green that was never shown must not count: the entry is taken back.
+    if (open.scan.state.kind === 'cannot_keep') void this.takeBack(show.scan)
+  }
+
+  #stateOf(show: Show, kept: boolean, { answer, local, confirmed }: Open): ScanState {
+    // With the server alone a gate still works: it keeps what this device cannot. But where the device's word counts, there
+    // is no green without its record: a restart would give such a scan up, and the ticket would be good once more.
+    if (show.verdict === 'admit' && !kept && (show.offline || confirmed)) return { kind: 'cannot_keep' }
+    if (!show.offline && answer) return { kind: 'answered', verdict: answer }
+    return {
+      kind: 'decided',
+      verdict: show.verdict,
+      use: show.use,
+      usesRemaining: show.uses_remaining,
+      local: { ...local, reason: show.reason, message: show.message ?? '' },
+      name: null,
+    }
   }
 
   #change(scan: Scan, state: ScanState): Scan {

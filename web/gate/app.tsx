@@ -1,12 +1,14 @@
 // Which of the gate's screens is on.
 import { lazy } from '../lib/ui/lazy.tsx'
 import { Wordmark } from '../lib/ui/wordmark.tsx'
+import { tryServer, useThisTab } from './actions.ts'
 import { offeredCode } from './pairing-code.ts'
-import { ScanScreen } from './scan-screen.tsx'
-import { connection, refreshSetup, stage } from './station.ts'
+import { connection, stage } from './state.ts'
 import { t } from './texts.ts'
 
-// Seen once a shift: the scanning screen comes first, and is what a first visit waits for.
+// Each comes when it is needed; the scanning screen at once, beside the station that it waits for anyway.
+const ScanScreen = lazy(() => import('./scan-screen.tsx').then(page => page.ScanScreen))
+void ScanScreen.preload()
 const PairingScreen = lazy(() => import('./pairing-screen.tsx').then(page => page.PairingScreen))
 const RemovedScreen = lazy(() => import('./pairing-screen.tsx').then(page => page.RemovedScreen))
 const GateChoice = lazy(() => import('./gate-choice.tsx').then(page => page.GateChoice))
@@ -22,6 +24,8 @@ export function App() {
       return <RemovedScreen />
     case 'choose_gate':
       return <GateChoice />
+    case 'other_tab':
+      return <OtherTab />
     case 'scanning':
       return <ScanScreen />
   }
@@ -37,13 +41,30 @@ function Starting() {
       {connection.value === 'offline' ? (
         <div class="notice bad stack" role="alert">
           <p>{t('no_answer')}</p>
-          <button class="button quiet" type="button" onClick={() => void refreshSetup()}>
+          <button class="button quiet" type="button" onClick={tryServer}>
             {t('try_again')}
           </button>
         </div>
       ) : (
         <p class="waiting">{t('starting')}</p>
       )}
+    </main>
+  )
+}
+
+function OtherTab() {
+  return (
+    <main class="plain-screen">
+      <span class="wordmark">
+        <Wordmark />
+      </span>
+      <div class="card stack">
+        <h1>{t('other_tab')}</h1>
+        <p>{t('other_tab_hint')}</p>
+        <button class="button wide huge" type="button" onClick={useThisTab}>
+          {t('other_tab_use')}
+        </button>
+      </div>
     </main>
   )
 }

@@ -1,11 +1,12 @@
 // The picture of the camera, its frame, its light and its troubles; reading goes on by itself.
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { getFact } from '../lib/db/gate-db.ts'
+import { presentCode } from './actions.ts'
 import { type Camera, CameraError, type CameraTrouble, closeCamera, openCamera, setLight } from './camera.ts'
 import { cameraOn, restart, startAgain, wantedCamera } from './camera-choice.ts'
 import { startDecoder } from './decoder.ts'
 import { Icon } from './shapes.tsx'
-import { presentCode, shown, zone } from './station.ts'
+import { shown, zone } from './state.ts'
 import { t } from './texts.ts'
 import { faceOf } from './verdict-face.ts'
 

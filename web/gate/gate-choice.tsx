@@ -1,8 +1,9 @@
 // Which gate this device stands at: one big button each.
 import { Wordmark } from '../lib/ui/wordmark.tsx'
+import { chooseGate, tryServer } from './actions.ts'
 import { t } from './pairing-texts.ts'
 import { unlockSound } from './sound.ts'
-import { chooseGate, gateNumber, refreshSetup, setup } from './station.ts'
+import { gateNumber, setup } from './state.ts'
 
 export function GateChoice() {
   const gates = setup.value?.gates ?? []
@@ -15,7 +16,7 @@ export function GateChoice() {
         <h1>{t('choose_gate')}</h1>
         <p class="soft">{gates.length > 0 ? t('choose_gate_hint') : t('no_gates')}</p>
         {gates.length === 0 && (
-          <button class="button quiet" type="button" onClick={() => void refreshSetup()}>
+          <button class="button quiet" type="button" onClick={() => tryServer()}>
             {t('try_again')}
           </button>
         )}

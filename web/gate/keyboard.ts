@@ -1,5 +1,5 @@
 // Hand scanners and paste, anywhere on the page, wherever the focus is.
-import { presentCode } from './station.ts'
+import { presentCode } from './actions.ts'
 import { WedgeReader } from './wedge-reader.ts'
 
 const isTextInput = (target: EventTarget | null) =>

@@ -2,18 +2,19 @@
 import { goOfflineReady } from '../lib/pwa/offline.ts'
 import { mount } from '../lib/ui/mount.tsx'
 import { startTheme } from '../lib/ui/theme.ts'
+import { networkIsBack, networkIsGone, startStation } from './actions.ts'
 import { App } from './app.tsx'
 import { offeredCode, takePairingFragment } from './pairing-code.ts'
 import { trySound } from './sound.ts'
-import { networkIsBack, startStation } from './station.ts'
 
 offeredCode.value = takePairingFragment(location, history)
 addEventListener('hashchange', () => {
   offeredCode.value = takePairingFragment(location, history) ?? offeredCode.value
 })
 addEventListener('online', networkIsBack)
+addEventListener('offline', networkIsGone)
 startTheme()
 trySound()
 mount(<App />)
-void startStation()
+startStation()
 void goOfflineReady('/gate/')

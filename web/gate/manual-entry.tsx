@@ -1,7 +1,7 @@
 // A code by hand: typed, pasted, or scanned into the field by a hand scanner.
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { Field } from '../lib/ui/field.tsx'
-import { presentCode } from './station.ts'
+import { presentCode } from './actions.ts'
 import { t } from './texts.ts'
 
 export function ManualEntry({ onClose }: { onClose: () => void }) {

@@ -1,7 +1,7 @@
 // What the gate's menu says.
 import { translator } from '../lib/i18n/translate.ts'
 
-export const { t } = translator({
+export const { t, plural } = translator({
   device: 'Device',
   event: 'Event',
   gate: 'Gate',
@@ -26,6 +26,17 @@ export const { t } = translator({
   unpair_title: 'Unpair this device?',
   unpair_text: 'Everything it knows is deleted. To scan again it needs a new code from the desk.',
   unpair_yes: 'Unpair',
+  unpair_lose: 'Unpair and lose them',
+  unpair_pending:
+    '{count} entry has not reached the server. Unpairing deletes it for good.|{count} entries have not reached the server. Unpairing deletes them for good.',
+  sync_now: 'Sync now',
+  diagnostics: 'Sync and diagnostics',
+  rehearsal: 'Rehearsal',
+  rehearsal_end: 'End rehearsal',
+  proof: 'Ask for proof',
+  proof_show: 'Hold this to the phone with the ticket, then scan its answer',
+  proof_qr: 'QR code to be read by the phone with the ticket',
+  proof_left: '{seconds} s left',
   rules_on: 'Forged codes are refused on this device',
   rules_off: 'Every code is checked by the server',
   checks: 'Checks',

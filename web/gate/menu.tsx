@@ -4,40 +4,51 @@ import { takeUpdate, updateWaiting } from '../lib/pwa/offline.ts'
 import { preciseTimeIn } from '../lib/time/zone.ts'
 import { Confirm } from '../lib/ui/confirm.tsx'
 import { setTheme, type Theme, theme } from '../lib/ui/theme.ts'
+import {
+  askPersistence,
+  chooseGate,
+  endRehearsal,
+  keepSound,
+  startRehearsal,
+  syncNow,
+  undo,
+  unpair,
+} from './actions.ts'
 import { listCameras } from './camera.ts'
 import { chooseCamera, wantedCamera } from './camera-choice.ts'
-import { t } from './menu-texts.ts'
+import { plural, t } from './menu-texts.ts'
 import './menu.css'
+import { askForProof } from './proof-request.tsx'
 import { soundAdmit, soundOn, soundRefuse, unlockSound } from './sound.ts'
 import {
-  chooseGate,
   gateNumber,
-  keepSound,
+  persisted,
   recents,
+  rehearsing,
   rulesOnDevice,
   serverNow,
   setup,
-  undo,
+  status,
   undoBusy,
-  unpair,
   zone,
-} from './station.ts'
+} from './state.ts'
 
 const hear = (sound: () => void) => {
   unlockSound()
   sound()
 }
 
-export function Menu({ onClose }: { onClose: () => void }) {
+type MenuProps = { onClose: () => void; onDiagnostics: () => void }
+
+export function Menu({ onClose, onDiagnostics }: MenuProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   const [cameras, setCameras] = useState<{ id: string; label: string }[]>([])
-  const [persisted, setPersisted] = useState<boolean | null>(null)
   const [leaving, setLeaving] = useState(false)
   useEffect(() => {
     dialog.current?.showModal()
     void listCameras().then(setCameras, () => undefined)
     // Asked again here: some browsers say yes only once the page was used for a while.
-    void navigator.storage?.persist?.().then(setPersisted, () => undefined)
+    void askPersistence()
   }, [])
   const event = setup.value?.event
   return (
@@ -61,6 +72,25 @@ export function Menu({ onClose }: { onClose: () => void }) {
             </button>
           </div>
         )}
+        <div class="menu-acts">
+          <button class="button quiet" type="button" onClick={onDiagnostics}>
+            {t('diagnostics')}
+            {(status.value?.pending ?? 0) > 0 && (
+              <span class="tag warn numeric">{status.value?.pending}</span>
+            )}
+          </button>
+          <button
+            class="button quiet"
+            type="button"
+            onClick={() => {
+              askForProof()
+              dialog.current?.close()
+            }}
+          >
+            {t('proof')}
+          </button>
+          <RehearsalButton close={() => dialog.current?.close()} />
+        </div>
         <div class="field">
           <label for="menu-gate">{t('gate')}</label>
           <select id="menu-gate" onChange={change => chooseGate(Number(change.currentTarget.value))}>
@@ -131,24 +161,62 @@ export function Menu({ onClose }: { onClose: () => void }) {
           <dt>{t('checks')}</dt>
           <dd>{rulesOnDevice.value ? t('rules_on') : t('rules_off')}</dd>
           <dt>{t('storage')}</dt>
-          <dd>{persisted ? t('storage_kept') : t('storage_may_go')}</dd>
+          <dd>{persisted.value ? t('storage_kept') : t('storage_may_go')}</dd>
         </dl>
         <button class="button danger" type="button" onClick={() => setLeaving(true)}>
           {t('unpair')}
         </button>
       </div>
-      {leaving && (
-        <Confirm
-          title={t('unpair_title')}
-          yes={t('unpair_yes')}
-          no={t('cancel')}
-          onYes={() => void unpair()}
-          onNo={() => setLeaving(false)}
-        >
-          <p>{t('unpair_text')}</p>
-        </Confirm>
-      )}
+      {leaving && <Leave onNo={() => setLeaving(false)} />}
     </dialog>
+  )
+}
+
+function RehearsalButton({ close }: { close: () => void }) {
+  if (rehearsing.value) {
+    return (
+      <button class="button quiet" type="button" onClick={endRehearsal}>
+        {t('rehearsal_end')}
+      </button>
+    )
+  }
+  return (
+    <button
+      class="button quiet"
+      type="button"
+      disabled={!rulesOnDevice.value}
+      onClick={() => void startRehearsal().then(started => started && close())}
+    >
+      {t('rehearsal')}
+    </button>
+  )
+}
+
+/** Unpairing deletes the journal: what the server never heard would be lost with it. */
+function Leave({ onNo }: { onNo: () => void }) {
+  const pending = status.value?.pending ?? 0
+  return (
+    <Confirm
+      title={t('unpair_title')}
+      yes={pending > 0 ? t('unpair_lose') : t('unpair_yes')}
+      no={t('cancel')}
+      onYes={() => void unpair()}
+      onNo={onNo}
+    >
+      {pending > 0 && (
+        <div class="notice bad stack" role="alert">
+          <p>
+            <strong>{plural('unpair_pending', pending)}</strong>
+          </p>
+          <div>
+            <button class="button" type="button" onClick={() => void syncNow()}>
+              {t('sync_now')}
+            </button>
+          </div>
+        </div>
+      )}
+      <p>{t('unpair_text')}</p>
+    </Confirm>
   )
 }
 
@@ -175,7 +243,7 @@ function RecentScans() {
                 type="button"
                 aria-label={`${t('undo')}: ${recent.ticket ?? ''}`}
                 disabled={undoBusy.value}
-                onClick={() => void undo(recent.scanId)}
+                onClick={() => undo(recent.scanId)}
               >
                 {t('undo')}
               </button>

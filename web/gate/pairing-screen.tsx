@@ -4,10 +4,12 @@ import { NoAnswer, Problem } from '../lib/api/http.ts'
 import { Field } from '../lib/ui/field.tsx'
 import { focusFirstError } from '../lib/ui/form-errors.ts'
 import { Wordmark } from '../lib/ui/wordmark.tsx'
+import { pairDevice, unpair } from './actions.ts'
+import { saveJournal } from './journal-file.ts'
 import { groupCode, isWholeCode, offeredCode } from './pairing-code.ts'
-import { t } from './pairing-texts.ts'
+import { plural, t } from './pairing-texts.ts'
 import { unlockSound } from './sound.ts'
-import { pairDevice, pairingNotice, setup, stage } from './station.ts'
+import { pairingNotice, setup, status } from './state.ts'
 
 function errorText(error: unknown): string {
   if (error instanceof NoAnswer) return t('no_answer')
@@ -18,10 +20,6 @@ function errorText(error: unknown): string {
 
 const keepAsItIs = () => {
   offeredCode.value = null
-}
-
-const pairAnew = () => {
-  stage.value = 'unpaired'
 }
 
 export function PairingScreen() {
@@ -100,6 +98,7 @@ export function PairingScreen() {
 }
 
 export function RemovedScreen() {
+  const unsent = status.value?.pending ?? 0
   return (
     <main class="plain-screen">
       <span class="wordmark">
@@ -108,8 +107,16 @@ export function RemovedScreen() {
       <div class="card stack" role="alert">
         <h1>{t('removed_title')}</h1>
         <p>{t('removed')}</p>
-        <button class="button quiet" type="button" onClick={pairAnew}>
-          {t('pair_new')}
+        {unsent > 0 && (
+          <>
+            <p class="notice warn">{plural('removed_unsent', unsent)}</p>
+            <button class="button" type="button" onClick={() => void saveJournal()}>
+              {t('save_journal')}
+            </button>
+          </>
+        )}
+        <button class="button quiet" type="button" onClick={() => void unpair()}>
+          {unsent > 0 ? t('pair_new_delete') : t('pair_new')}
         </button>
       </div>
     </main>

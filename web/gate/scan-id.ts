@@ -1,9 +1,4 @@
 // A ScanId names one presentation of a code: 16 random bytes as base64url, the idempotency key of the request.
+import { base64url } from './base64url.ts'
 
-export function drawScanId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16))
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replace(/=+$/, '')
-}
+export const drawScanId = () => base64url(crypto.getRandomValues(new Uint8Array(16)))

@@ -3,23 +3,30 @@ import { useEffect, useState } from 'preact/hooks'
 import { updateWaiting } from '../lib/pwa/offline.ts'
 import { lazy } from '../lib/ui/lazy.tsx'
 import { keepAwake } from '../lib/ui/wake-lock.ts'
+import { endRehearsal, undo } from './actions.ts'
+import { battery } from './battery.ts'
 import { listenToReaders } from './keyboard.ts'
+import { ReadyLine, Warning } from './ready-line.tsx'
 import { Icon } from './shapes.tsx'
 import { soundBlocked, soundOn, unlockSound } from './sound.ts'
 import {
+  challenge,
   connection,
   counters,
   gateClosed,
   gateName,
   lastAdmit,
+  linkText,
+  notices,
+  rehearsalCounters,
+  rehearsing,
   serverNow,
   setup,
   shown,
   softNotice,
-  undo,
   undoBusy,
   waitingCount,
-} from './station.ts'
+} from './state.ts'
 import { plural, t } from './texts.ts'
 import { VerdictPanel } from './verdict-panel.tsx'
 
@@ -30,24 +37,39 @@ void CameraView.preload()
 // Loaded right after the start, so that they are there when the network is not.
 const ManualEntry = lazy(() => import('./manual-entry.tsx').then(page => page.ManualEntry))
 const Menu = lazy(() => import('./menu.tsx').then(page => page.Menu))
+const Diagnostics = lazy(() => import('./diagnostics.tsx').then(page => page.Diagnostics))
+const DoubleNotice = lazy(() => import('./double-notice.tsx').then(page => page.DoubleNotice))
+const ProofRequest = lazy(() => import('./proof-request.tsx').then(page => page.ProofRequest))
+const Exchange = lazy(() => import('./exchange-screen.tsx').then(page => page.ExchangeScreen))
+const later = [ManualEntry, Menu, Diagnostics, DoubleNotice, ProofRequest]
+
+type Panel = 'menu' | 'entry' | 'diagnostics' | 'exchange'
 
 export function ScanScreen() {
-  const [open, setOpen] = useState<'menu' | 'entry' | null>(null)
+  const [open, setOpen] = useState<Panel | null>(null)
   const scanId = shown.value?.scanId
   // A verdict must be seen, whatever is open above it.
   useEffect(() => {
     if (scanId) setOpen(null)
   }, [scanId])
-  useEffect(() => void Promise.all([ManualEntry.preload(), Menu.preload()]), [])
+  const offered = linkText.value
+  useEffect(() => {
+    if (offered) setOpen('exchange')
+  }, [offered])
+  useEffect(() => void Promise.all(later.map(page => page.preload())), [])
   useEffect(keepAwake, [])
   useEffect(listenToReaders, [])
   return (
     // Any tap unlocks the sound; nobody should have to look for a switch.
-    <div class="station" onPointerDown={unlockSound}>
+    <div class="station" data-mode={rehearsing.value ? 'rehearsal' : 'real'} onPointerDown={unlockSound}>
       <h1 class="hidden-text">
         {t('gate_app')}: {gateName.value}
       </h1>
-      <StatusLine onMenu={() => setOpen('menu')} />
+      <div class="station-head">
+        {rehearsing.value && <RehearsalBanner />}
+        <StatusLine onMenu={() => setOpen('menu')} />
+        <Warning onMore={() => setOpen('diagnostics')} />
+      </div>
       <main class="work">
         <div class="camera-place">
           <CameraView />
@@ -65,14 +87,20 @@ export function ScanScreen() {
         </button>
       </footer>
       {open === 'entry' && <ManualEntry onClose={() => setOpen(null)} />}
-      {open === 'menu' && <Menu onClose={() => setOpen(null)} />}
+      {open === 'menu' && <Menu onClose={() => setOpen(null)} onDiagnostics={() => setOpen('diagnostics')} />}
+      {open === 'diagnostics' && (
+        <Diagnostics onClose={() => setOpen(null)} onExchange={() => setOpen('exchange')} />
+      )}
+      {open === 'exchange' && <Exchange onClose={() => setOpen(null)} />}
+      {challenge.value && <ProofRequest />}
+      {notices.value.length > 0 && !rehearsing.value && <DoubleNotice />}
     </div>
   )
 }
 
 function StatusLine({ onMenu }: { onMenu: () => void }) {
-  const battery = useBattery()
   const state = connection.value
+  const figures = rehearsing.value ? rehearsalCounters.value : counters.value
   return (
     <header class="status">
       <div class="status-main">
@@ -89,13 +117,13 @@ function StatusLine({ onMenu }: { onMenu: () => void }) {
         </button>
       </div>
       <div class="status-more numeric">
-        <span class="count admit-count">{plural('admitted', counters.value.admitted)}</span>
-        <span class="count">{plural('refused', counters.value.refused)}</span>
+        <span class="count admit-count">{plural('admitted', figures.admitted)}</span>
+        <span class="count">{plural('refused', figures.refused)}</span>
         {waitingCount.value > 0 && <strong>{plural('waiting_scans', waitingCount.value)}</strong>}
         <span class="device-name" dir="auto">
           {setup.value?.device.name}
         </span>
-        {battery !== null && <span>{t('battery', { percent: battery })}</span>}
+        {battery.value !== null && <span>{t('battery', { percent: battery.value })}</span>}
         {soundBlocked.value && soundOn.value && (
           <button class="chip" type="button" onClick={unlockSound}>
             <Icon name="sound" />
@@ -103,48 +131,40 @@ function StatusLine({ onMenu }: { onMenu: () => void }) {
           </button>
         )}
       </div>
+      <ReadyLine />
     </header>
   )
 }
 
-type Battery = EventTarget & { level: number }
-
-function useBattery(): number | null {
-  const [level, setLevel] = useState<number | null>(null)
-  useEffect(() => {
-    let battery: Battery | null = null
-    const look = () => battery && setLevel(Math.round(battery.level * 100))
-    const ask = (navigator as Navigator & { getBattery?: () => Promise<Battery> }).getBattery
-    ask?.call(navigator).then(
-      found => {
-        battery = found
-        found.addEventListener('levelchange', look)
-        look()
-      },
-      () => undefined,
-    )
-    return () => battery?.removeEventListener('levelchange', look)
-  }, [])
-  return level
+function RehearsalBanner() {
+  return (
+    <div class="rehearsal" role="status">
+      <strong>{t('rehearsal')}</strong>
+      <span>{t('rehearsal_hint')}</span>
+      <button class="button quiet tight" type="button" onClick={endRehearsal}>
+        {t('rehearsal_end')}
+      </button>
+    </div>
+  )
 }
 
 function UndoButton() {
   const [now, setNow] = useState(serverNow())
-  const verdict = lastAdmit.value
+  const entry = lastAdmit.value
   useEffect(() => {
     setNow(serverNow())
-    if (!verdict?.undo_until) return
+    if (!entry) return
     const timer = setInterval(() => setNow(serverNow()), 1_000)
     return () => clearInterval(timer)
-  }, [verdict])
-  const left = verdict?.undo_until ? Math.ceil((Date.parse(verdict.undo_until) - now) / 1_000) : 0
-  const possible = verdict !== null && left > 0
+  }, [entry])
+  const left = entry ? Math.ceil((Date.parse(entry.undoUntil) - now) / 1_000) : 0
+  const possible = entry !== null && left > 0
   return (
     <button
       class="button quiet thumb"
       type="button"
       disabled={!possible || undoBusy.value}
-      onClick={() => verdict && void undo(verdict.scan_id)}
+      onClick={() => entry && undo(entry.scanId)}
     >
       <Icon name="undo" />
       <span>

@@ -45,6 +45,10 @@ const paths = {
   keys: 'M2 6h20v12H2zM6 10h.01M10 10h.01M14 10h.01M18 10h.01M7 14h10',
   undo: 'M9 5L4 10l5 5M4 10h10a6 6 0 0 1 0 12h-3',
   menu: 'M4 6h16M4 12h16M4 18h16',
+  alert: 'M12 3l10 18H2zM12 10v5M12 18v.01',
+  close: 'M6 6l12 12M18 6L6 18',
+  twice:
+    'M8 3a4 4 0 1 1 0 8 4 4 0 0 1 0-8zM2 21c0-4 3-7 6-7 2 0 3 1 4 2M17 5a4 4 0 0 1 0 8M14 21c0-4 2-6 4-6s4 2 4 6',
   sound: 'M4 9v6h4l5 4V5L8 9zM16 9l5 6M21 9l-5 6',
 }
 

@@ -74,3 +74,14 @@ export function soundRepeat(): void {
   vibrate([30])
   play([{ from: 620, to: 620, at: 0, length: 0.05, shape: 'triangle', volume: 0.2 }])
 }
+
+/** A ticket entered twice: a call that is neither admit nor refuse. */
+export function soundAlarm(): void {
+  vibrate([80, 60, 80, 60, 80, 60, 80])
+  play([
+    { from: 740, to: 740, at: 0, length: 0.12, shape: 'square', volume: 0.25 },
+    { from: 520, to: 520, at: 0.16, length: 0.12, shape: 'square', volume: 0.25 },
+    { from: 740, to: 740, at: 0.32, length: 0.12, shape: 'square', volume: 0.25 },
+    { from: 520, to: 520, at: 0.48, length: 0.2, shape: 'square', volume: 0.25 },
+  ])
+}

@@ -1,84 +1,99 @@
-// The state of this gate: who it is, what it was told, and the scans; every change of it happens here.
-import { computed, signal } from '@preact/signals'
-import { admit, getGateSetup, pair, undoAdmission } from '../lib/api/gate.ts'
+// The station: who this device is, what it was told, and what happens to a code; every change of the screens' state begins here.
+import { admit, getGateSetup, pair, syncOffline, undoAdmission } from '../lib/api/gate.ts'
 import { NoAnswer, Problem } from '../lib/api/http.ts'
-import type { GateSetup, Verdict } from '../lib/api/types.ts'
-import { loadRules, type Rules, serverOnly } from '../lib/core/rules.ts'
-import { getFact, type Identity, journal, keepFact, wipe } from '../lib/db/gate-db.ts'
-import { Admissions, type Scan } from './admission.ts'
+import type { GateSetup, ScanInput, SyncAnswer } from '../lib/api/types.ts'
+import { loadCore } from '../lib/core/package.ts'
+import {
+  gateSealKey,
+  getFact,
+  getSealedFact,
+  type Identity,
+  keepFact,
+  keepSealedFact,
+  type WaitingScan,
+  waitingScans,
+  wipe,
+} from '../lib/db/gate-db.ts'
+import { Admissions } from './admission.ts'
+import { base64url } from './base64url.ts'
+import { battery, watchBattery } from './battery.ts'
+import { Board, clearBoard, type Figures, notice } from './board.ts'
+import { Device, now } from './device.ts'
+import { isExchangeCode } from './exchange-code.ts'
+import { Outbox } from './outbox.ts'
+import { platform } from './platform.ts'
 import { RepeatFilter } from './repeat-filter.ts'
+import type { Scan } from './scan.ts'
 import { drawScanId } from './scan-id.ts'
-import { soundAdmit, soundOn, soundRefuse, soundRepeat, soundWait } from './sound.ts'
+import { ServerScans } from './server-scans.ts'
+import { soundAlarm, soundOn, soundRepeat } from './sound.ts'
+import {
+  challenge,
+  clockOffset,
+  connection,
+  counters,
+  doubles,
+  gateNumber,
+  keeps,
+  lastAdmit,
+  linked,
+  notices,
+  pairingNotice,
+  persisted,
+  recents,
+  rehearsalCounters,
+  rehearsing,
+  setup,
+  shellKept,
+  softNotice,
+  stage,
+  status,
+  syncing,
+  syncTrouble,
+  undoBusy,
+  waitingCount,
+} from './state.ts'
+import { TabLock } from './tab-lock.ts'
 import { t } from './texts.ts'
-import { faceOf, type Tone } from './verdict-face.ts'
 
-export type Stage = 'starting' | 'unpaired' | 'removed' | 'choose_gate' | 'scanning'
-type Connection = 'connecting' | 'online' | 'offline'
-export type Recent = {
-  scanId: string
-  at: string
-  tone: Tone
-  word: string
-  ticket: string | null
-  undoUntil: string | null
-}
-
-export const stage = signal<Stage>('starting')
-export const setup = signal<GateSetup | null>(null)
-export const gateNumber = signal<number | null>(null)
-export const connection = signal<Connection>('connecting')
-export const rulesOnDevice = signal(false)
-export const pairingNotice = signal<string | null>(null)
-
-/** What the big panel shows; null is Ready. A copy per change, so that the signal tells. */
-export const shown = signal<Scan | null>(null)
-export const softNotice = signal<string | null>(null)
-export const recents = signal<Recent[]>([])
-export const waitingCount = signal(0)
-export const counters = signal({ admitted: 0, refused: 0 })
-export const lastAdmit = signal<Verdict | null>(null)
-export const undoBusy = signal(false)
-/** Server time minus this device's time: its clock lies, and the ticket windows must not. */
-const clockOffset = signal(0)
-
-export const zone = computed(() => setup.value?.event.time_zone ?? 'UTC')
-const ownGate = computed(() => setup.value?.gates.find(gate => gate.number === gateNumber.value))
-export const gateName = computed(() => ownGate.value?.name ?? '')
-export const gateClosed = computed(() => ownGate.value?.open === false)
-
-const ADMIT_SHOWN_MS = 6_000
-const REFUSE_SHOWN_MS = 14_000
-const NOTICE_MS = 2_500
 const REPEAT_QUIET_MS = 1_500
 const SETUP_EVERY_MS = 15_000
-const SETUP_RETRY_MS = 4_000
-const RECENTS = 30
+const SETUP_RETRY_MS = 3_000
+const PATIENCE_MS = 1_500
 const COUNTERS_KEY = 'admit-gate-counters'
 
 let identity: Identity | null = null
-let rules: Rules = serverOnly
+let device = new Device()
 let admissions: Admissions | null = null
+let serverScans: ServerScans | null = null
+let outbox: Outbox | null = null
 let repeats = new RepeatFilter()
-/** The scan of the person who stands here now. */
-let current: Scan | null = null
-/** True while a code is handed over: the scan that changes then is the one just presented. */
-let presenting = false
-let presentedAt = 0
-let clearTimer: ReturnType<typeof setTimeout> | undefined
-let noticeTimer: ReturnType<typeof setTimeout> | undefined
+/** Scans of this run that the device decided: the server may not have heard of them yet. */
+const decidedHere = new Set<string>()
 let setupTimer: ReturnType<typeof setTimeout> | undefined
-let rulesFor = ''
-const counted = new Map<string, 'admitted' | 'refused'>()
-/** The admissions of this run that an undo may still name. */
-const verdicts = new Map<string, Verdict>()
+let tickTimer: ReturnType<typeof setInterval> | undefined
+let rehearsal: { admissions: Admissions; board: Board; end: () => void } | null = null
 
-export const serverNow = () => Date.now() + clockOffset.value
+const keepCounters = (figures: Figures) => sessionStorage.setItem(COUNTERS_KEY, JSON.stringify(figures))
+let board = new Board(counters, keepCounters)
+
+const lock = new TabLock(async () => {
+  await closeStation()
+  stage.value = 'other_tab'
+  // In line again: when the other tab closes, this one goes on.
+  setTimeout(() => void startStation())
+})
 
 // --- starting -----------------------------------------------------------------------------------------------------
 
 export async function startStation(): Promise<void> {
+  watchBattery()
+  await lock.own(() => {
+    stage.value = 'other_tab'
+  })
+  if (stage.value === 'other_tab') stage.value = 'starting'
   try {
-    const kept = JSON.parse(sessionStorage.getItem(COUNTERS_KEY) ?? 'null') as typeof counters.value | null
+    const kept = JSON.parse(sessionStorage.getItem(COUNTERS_KEY) ?? 'null') as Figures | null
     if (kept) counters.value = kept
     identity = (await getFact('identity')) ?? null
     soundOn.value = (await getFact('sound')) ?? true
@@ -91,40 +106,114 @@ export async function startStation(): Promise<void> {
   }
   const known = await getFact('setup').catch(() => undefined)
   gateNumber.value = (await getFact('gate').catch(() => undefined)) ?? null
+  notices.value = (await getSealedFact('notices').catch(() => undefined)) ?? []
+  doubles.value = notices.value
   if (known) await takeSetup(known, false)
   await openStation()
+}
+
+export function useThisTab(): void {
+  lock.demand()
 }
 
 /** What every call tells besides its answer: whether the server is there. */
 async function heard<T>(answer: Promise<T>): Promise<T> {
   try {
     const value = await answer
-    connection.value = 'online'
+    isOnline()
     return value
   } catch (error) {
-    if (error instanceof NoAnswer) connection.value = 'offline'
+    if (error instanceof NoAnswer) isOffline()
+    else if (error instanceof Problem && error.status < 500) isOnline()
     throw error
   }
 }
 
-/** From here on the device has a token: set the admissions up, and keep asking the server what has changed. */
+function isOnline(): void {
+  const back = connection.value === 'offline'
+  connection.value = 'online'
+  if (!back) return
+  serverScans?.retryNow()
+  void outbox?.now()
+}
+
+/** Looks for the server in the background; nobody at the gate waits for it. */
+function isOffline(): void {
+  connection.value = 'offline'
+  clearTimeout(setupTimer)
+  setupTimer = setTimeout(() => void refreshSetup(), SETUP_RETRY_MS)
+}
+
+const send = (scan: WaitingScan, confirm: boolean, bytes?: Uint8Array<ArrayBuffer>) => {
+  const input: ScanInput = { code: scan.code, gate: scan.gate, scan_id: scan.scanId }
+  if (confirm) input.confirm = true
+  if (bytes) input.challenge = base64url(bytes)
+  return heard(admit(identity?.token ?? '', input))
+}
+
+const after = (ms: number, run: () => void) => {
+  const timer = setTimeout(run, ms)
+  return () => clearTimeout(timer)
+}
+
+/** From here on the device has a token: open what handles scans, and keep asking the server what has changed. */
 async function openStation(): Promise<void> {
+  const changed = (scan: Scan) => {
+    waitingCount.value = serverScans?.waiting ?? 0
+    if (scan.state.kind === 'decided') decidedHere.add(scan.scanId)
+    board.changed(scan)
+    void unlockName(scan)
+  }
+  const begun = (scan: Scan) => board.begun(scan)
+  const shared = { begun, changed, shutOut }
+  const scans = new ServerScans({ ...shared, send: scan => send(scan, false), kept: waitingScans, after })
+  serverScans = scans
   admissions = new Admissions({
-    judge: code => rules.judge(code, gateNumber.value ?? 0, serverNow()),
-    send: scan =>
-      heard(admit(identity?.token ?? '', { code: scan.code, gate: scan.gate, scan_id: scan.scanId })),
-    journal,
+    ...shared,
+    core: device.scans,
+    write: device.write,
+    keeps: () => keeps.value || !device.core,
+    send: (scan, confirm, bytes) => send(scan, confirm, bytes as Uint8Array<ArrayBuffer> | undefined),
+    server: { present: (scan, local) => void scans.present(scan, local) },
     drawScanId,
-    now: () => new Date(serverNow()),
-    after: (ms, run) => void setTimeout(run, ms),
-    changed: scanChanged,
-    shutOut,
+    now,
+    after,
+    patienceMs: () => setup.value?.event.offline_after_ms ?? PATIENCE_MS,
+    online: () => connection.value !== 'offline',
+    silent: isOffline,
+    written: entryWritten,
+    notify: showNotice,
   })
+  outbox = openOutbox()
+  clearInterval(tickTimer)
+  tickTimer = setInterval(tick, 1_000)
+  void askPersistence()
   await refreshSetup()
   if (setup.value && identity) {
     settleStage()
-    await admissions?.resume()
+    await serverScans?.resume()
   }
+}
+
+function entryWritten(): void {
+  outbox?.soon()
+  if (linked.value) void tellPeer().catch(() => undefined)
+}
+
+async function tellPeer(): Promise<void> {
+  const [{ tellLink }, { ownMessages }] = await Promise.all([
+    import('./peer-link.ts'),
+    import('./exchange.ts'),
+  ])
+  await tellLink(ownMessages)
+}
+
+function tick(): void {
+  device.tick(admissions?.idle ?? true)
+  const told = status.value
+  if (!told || told.last_contact_ms === null) return
+  const offset = told.guess_ms - Date.now()
+  if (Math.abs(offset - clockOffset.value) > 50) clockOffset.value = offset
 }
 
 function settleStage(): void {
@@ -147,95 +236,181 @@ export function chooseGate(number: number): void {
 export async function refreshSetup(): Promise<void> {
   clearTimeout(setupTimer)
   if (!identity) return
-  const before = connection.value
   try {
     const asked = Date.now()
     const fresh = await getGateSetup(identity.token)
-    connection.value = 'online'
-    clockOffset.value = Date.parse(fresh.server_time) - (asked + Date.now()) / 2
+    if (!device.core) clockOffset.value = Date.parse(fresh.server_time) - (asked + Date.now()) / 2
     await takeSetup(fresh, true)
     if (stage.value === 'starting') settleStage()
-    if (before === 'offline') admissions?.retryNow()
+    const first = connection.value === 'connecting'
+    isOnline()
+    if (first) void outbox?.now()
   } catch (error) {
     if (error instanceof Problem && error.status === 401) return shutOut(error)
     connection.value = 'offline'
   }
-  setupTimer = setTimeout(
-    () => void refreshSetup(),
-    connection.value === 'online' ? SETUP_EVERY_MS : SETUP_RETRY_MS,
-  )
+  clearTimeout(setupTimer)
+  const pause = connection.value === 'online' ? SETUP_EVERY_MS : SETUP_RETRY_MS
+  setupTimer = setTimeout(() => void refreshSetup(), pause)
 }
 
 async function takeSetup(fresh: GateSetup, keep: boolean): Promise<void> {
   setup.value = fresh
-  // server_time differs each time; the rules need building anew only when anything else does.
-  const facts = JSON.stringify({ ...fresh, server_time: '' })
-  if (facts === rulesFor) return
-  rulesFor = facts
-  rules = await loadRules(fresh)
-  rulesOnDevice.value = rules !== serverOnly
+  if (identity) await device.take(fresh, identity.deviceId)
   if (keep) await keepFact('setup', fresh).catch(() => undefined)
+  void lookForShell()
+}
+
+async function lookForShell(): Promise<void> {
+  const names = await caches?.keys().catch(() => [])
+  shellKept.value = names?.some(name => name.startsWith('admit-gate-')) ?? false
+}
+
+export async function askPersistence(): Promise<void> {
+  const storage = navigator.storage
+  persisted.value = (await storage?.persist?.().catch(() => false)) ?? false
+}
+
+// --- telling and hearing ------------------------------------------------------------------------------------------
+
+function openOutbox(): Outbox {
+  return new Outbox({
+    core: {
+      report: () => device.core?.report() ?? '',
+      heard: (...args) => device.core?.heard(...args) ?? '[]',
+    },
+    facts: async () => ({
+      validator_id: String(identity?.deviceId ?? ''),
+      persisted: persisted.value ?? false,
+      battery: battery.value,
+    }),
+    send: body => heard(syncOffline(identity?.token ?? '', body)),
+    carryOut: effects => device.carryOut(effects, showNotice),
+    ready: async () => device.core !== null && connection.value !== 'offline' && (await device.trySound()),
+    told: heardDoubles,
+    done: () => {
+      syncTrouble.value = null
+      device.tick(false)
+    },
+    failed: error => {
+      if (error instanceof Problem && error.status === 401) return shutOut(error)
+      syncTrouble.value = error instanceof NoAnswer ? t('no_answer') : t('sync_failed')
+    },
+    progress: progress => {
+      syncing.value = progress
+    },
+    now,
+    after,
+  })
+}
+
+export const syncNow = async () => {
+  if (connection.value === 'offline') await refreshSetup()
+  await outbox?.now()
+}
+
+/** The words of notices; which of them are to be shown the core says. */
+const described = new Map<number, SyncAnswer['notices'][number]>()
+
+function heardDoubles(answer: SyncAnswer): void {
+  for (const double of answer.notices) described.set(double.id, double)
+}
+
+function showNotice(id: number): void {
+  const double = described.get(id)
+  if (!double || notices.value.some(known => known.id === id)) return
+  notices.value = [...notices.value, double]
+  doubles.value = [double, ...doubles.value]
+  soundAlarm()
+  void keepSealedFact('notices', notices.value).catch(() => undefined)
+}
+
+export async function noticeSeen(id: number): Promise<void> {
+  notices.value = notices.value.filter(double => double.id !== id)
+  if (device.core) await device.carryOut(JSON.parse(device.core.shown(id)))
+  await keepSealedFact('notices', notices.value).catch(() => undefined)
+  outbox?.soon()
 }
 
 // --- pairing, and its end -----------------------------------------------------------------------------------------
 
 export async function pairDevice(code: string): Promise<void> {
-  const paired = await pair({ code, platform: platform() })
+  const seed = crypto.getRandomValues(new Uint8Array(32))
+  const key = (await loadCore())?.public_key(seed)
+  const asked = { code, platform: platform(), ...(key ? { public_key: base64url(key) } : {}) }
+  const paired = await pair(asked)
+  lock.demand()
+  await lock.own(() => {})
   if (identity) await forget()
   identity = { deviceId: paired.device_id, token: paired.token }
   await keepFact('identity', identity).catch(() => undefined)
+  await gateSealKey().catch(() => undefined)
+  await keepSealedFact('seed', base64url(seed)).catch(() => undefined)
   if (paired.gate !== null) {
     gateNumber.value = paired.gate
     await keepFact('gate', paired.gate).catch(() => undefined)
   }
-  void navigator.storage?.persist?.().catch(() => undefined)
   pairingNotice.value = null
   stage.value = 'starting'
   await openStation()
 }
 
-const platform = () => {
-  const agent = navigator as Navigator & { userAgentData?: { platform: string; brands: { brand: string }[] } }
-  const system =
-    agent.userAgentData?.platform ||
-    /iPhone|iPad|Android|Windows|Mac OS X|Linux/.exec(agent.userAgent)?.[0] ||
-    ''
-  const browser = /Firefox|Edg|OPR|SamsungBrowser|CriOS|Chrome|Safari/.exec(agent.userAgent)?.[0] ?? ''
-  return `${system} ${browser}`.trim().slice(0, 80) || 'unknown'
-}
-
+/** The server does not want this device any more. What it never heard stays until the steward has saved it. */
 function shutOut(problem: Problem): void {
   const removed = problem.code === 'device_revoked'
+  if (stage.value === 'removed') return
+  device.tick(false)
+  if (removed && (status.value?.pending ?? 0) > 0) {
+    clearTimeout(setupTimer)
+    outbox?.close()
+    admissions?.close()
+    serverScans?.close()
+    stage.value = 'removed'
+    return
+  }
   void forget().then(() => {
     pairingNotice.value = removed ? null : t('not_paired')
     stage.value = removed ? 'removed' : 'unpaired'
   })
 }
 
+/** Everything stops, and is on the disk when this returns. */
+async function closeStation(): Promise<void> {
+  clearTimeout(setupTimer)
+  clearInterval(tickTimer)
+  endRehearsal()
+  admissions?.close()
+  serverScans?.close()
+  outbox?.close()
+  admissions = null
+  serverScans = null
+  outbox = null
+  await device.close()
+  device = new Device()
+}
+
 /** Leaves nothing behind: not in memory, not on the disk. */
 async function forget(): Promise<void> {
-  clearTimeout(setupTimer)
-  clearTimeout(clearTimer)
-  admissions?.close()
-  admissions = null
+  await closeStation()
   identity = null
-  rules = serverOnly
-  rulesFor = ''
-  current = null
   repeats = new RepeatFilter()
-  counted.clear()
-  verdicts.clear()
+  described.clear()
+  decidedHere.clear()
+  board = new Board(counters, keepCounters)
+  clearBoard()
   setup.value = null
   gateNumber.value = null
-  shown.value = null
   softNotice.value = null
   lastAdmit.value = null
   recents.value = []
+  notices.value = []
+  doubles.value = []
   counters.value = { admitted: 0, refused: 0 }
   waitingCount.value = 0
   connection.value = 'connecting'
   sessionStorage.removeItem(COUNTERS_KEY)
   await wipe().catch(() => undefined)
+  lock.release()
 }
 
 export async function unpair(): Promise<void> {
@@ -248,111 +423,31 @@ export async function unpair(): Promise<void> {
 /** Every reader ends here: camera, hand scanner, paste and typing. */
 export function presentCode(code: string, seenAt = performance.now()): void {
   if (!admissions || gateNumber.value === null || code === '') return
-  const now = performance.now()
-  const sight = repeats.see(code, now)
-  if (sight.kind === 'repeat') {
-    // Silence would look like a dead scanner, a second request like a second person.
-    if (now - sight.firstSeenAt > REPEAT_QUIET_MS) tellRepeat()
+  const at = performance.now()
+  const sight = repeats.see(code, at)
+  if (isExchangeCode(code)) {
+    if (sight.kind === 'new') void import('./exchange.ts').then(it => it.takeIn(code))
     return
   }
-  presentedAt = seenAt
-  presenting = true
-  void admissions.present(code, gateNumber.value)
-  presenting = false
+  if (sight.kind === 'repeat') {
+    // Silence would look like a dead scanner, a second request like a second person.
+    if (at - sight.firstSeenAt > REPEAT_QUIET_MS) tellRepeat()
+    return
+  }
+  const asked = challenge.value && challenge.value.until > Date.now() ? challenge.value.bytes : undefined
+  challenge.value = null
+  const here = rehearsal ?? { admissions, board }
+  here.board.seen(seenAt)
+  void here.admissions.present(code, gateNumber.value, asked)
 }
 
 let repeatToldAt = Number.NEGATIVE_INFINITY
 
 function tellRepeat(): void {
-  const now = performance.now()
+  const at = performance.now()
   notice(t('just_scanned'))
-  if (now - repeatToldAt > 3_000) soundRepeat()
-  repeatToldAt = now
-}
-
-function notice(text: string): void {
-  softNotice.value = text
-  clearTimeout(noticeTimer)
-  noticeTimer = setTimeout(() => {
-    softNotice.value = null
-  }, NOTICE_MS)
-}
-
-function scanChanged(scan: Scan): void {
-  waitingCount.value = admissions?.waiting ?? 0
-  const before = recents.value.find(recent => recent.scanId === scan.scanId)
-  const face = faceOf(scan, zone.value)
-  remember(scan, face.tone, face.word, face.ticket)
-  count(scan)
-
-  if (presenting) current = scan
-  if (current?.scanId !== scan.scanId) {
-    // The steward went on to the next person; this answer comes late, and must not look like the next one's.
-    if (scan.state.kind === 'answered')
-      notice(t('late', { ticket: face.ticket ?? t('a_ticket'), word: face.word }))
-    return
-  }
-  if (scan.state.kind === 'answered' && scan.state.verdict.verdict === 'admit')
-    lastAdmit.value = scan.state.verdict
-  show(scan, face.tone, presenting || before?.tone !== face.tone)
-}
-
-/** The time from the camera's frame to the painted verdict, kept as one measure that tests and people can read. */
-function measurePaint(): void {
-  requestAnimationFrame(() =>
-    setTimeout(() => {
-      performance.clearMeasures('admit-scan')
-      performance.measure('admit-scan', { start: presentedAt })
-    }),
-  )
-}
-
-/** Puts a scan on the big panel. The same tone twice (device and server agree) makes one sound. */
-function show(scan: Scan, tone: Tone, changed: boolean): void {
-  shown.value = { ...scan }
-  clearTimeout(clearTimer)
-  if (changed) {
-    softNotice.value = null
-    if (tone === 'admit') soundAdmit()
-    else if (tone === 'refuse') soundRefuse()
-    else if (tone === 'wait') soundWait()
-  }
-  if (tone === 'admit' || tone === 'refuse') measurePaint()
-  // An old ADMIT must not be taken for the answer to the next person.
-  if (tone === 'admit' || tone === 'undo') clearTimer = setTimeout(clearShown, ADMIT_SHOWN_MS)
-  if (tone === 'refuse') clearTimer = setTimeout(clearShown, REFUSE_SHOWN_MS)
-}
-
-function clearShown(): void {
-  shown.value = null
-}
-
-function remember(scan: Scan, tone: Tone, word: string, ticket: string | null): void {
-  const verdict = scan.state.kind === 'answered' ? scan.state.verdict : null
-  const undoUntil = verdict?.verdict === 'admit' ? verdict.undo_until : null
-  if (verdict && undoUntil) verdicts.set(scan.scanId, verdict)
-  const entry: Recent = { scanId: scan.scanId, at: scan.at, tone, word, ticket, undoUntil }
-  const all = [entry, ...recents.value.filter(recent => recent.scanId !== scan.scanId)]
-  for (const forgotten of all.slice(RECENTS)) verdicts.delete(forgotten.scanId)
-  recents.value = all.slice(0, RECENTS)
-}
-
-function count(scan: Scan): void {
-  const state = scan.state
-  const verdict =
-    state.kind === 'answered' ? state.verdict.verdict : state.kind === 'judged' ? 'refuse' : null
-  const next =
-    verdict === 'admit' ? 'admitted' : verdict === 'refuse' || state.kind === 'not_a_code' ? 'refused' : null
-  const before = counted.get(scan.scanId)
-  if (next === before || (next === null && verdict !== 'undo')) return
-  const figures = { ...counters.value }
-  if (before) figures[before] -= 1
-  if (next) {
-    figures[next] += 1
-    counted.set(scan.scanId, next)
-  } else counted.delete(scan.scanId)
-  counters.value = figures
-  sessionStorage.setItem(COUNTERS_KEY, JSON.stringify(figures))
+  if (at - repeatToldAt > 3_000) soundRepeat()
+  repeatToldAt = at
 }
 
 /** Takes an entry back: the last one by the big button, an earlier one (a late answer, say) from the menu. */
@@ -360,37 +455,45 @@ export async function undo(scanId: string): Promise<void> {
   if (!identity || undoBusy.value) return
   undoBusy.value = true
   try {
-    const undone = await heard(undoAdmission(identity.token, scanId))
-    showUndone(scanId, undone.at)
+    const here = rehearsal ?? { admissions, board }
+    if (rehearsal || connection.value === 'offline' || decidedHere.has(scanId)) {
+      if (!(await here.admissions?.takeBack(scanId))) return notice(t('no_answer'))
+    } else await undoAtServer(scanId)
+    // The code was seen just now, and must count as new when it is shown again.
+    repeats = new RepeatFilter()
+    here.board.undone(scanId)
   } catch (error) {
     if (error instanceof Problem && error.status === 401) return shutOut(error)
     if (error instanceof Problem) {
-      if (lastAdmit.value?.scan_id === scanId) lastAdmit.value = null
+      if (lastAdmit.value?.scanId === scanId) lastAdmit.value = null
       notice(`${t('undo_refused')}: ${error.message}`)
-    } else if (error instanceof NoAnswer) {
-      notice(t('no_answer'))
-    }
+    } else throw error
   } finally {
     undoBusy.value = false
   }
 }
 
-function showUndone(scanId: string, at: string): void {
-  const verdict = verdicts.get(scanId)
-  if (lastAdmit.value?.scan_id === scanId) lastAdmit.value = null
-  if (!verdict) return
-  // The code was seen just now, and must count as new when it is shown again.
-  repeats = new RepeatFilter()
-  presenting = true
-  scanChanged({
-    scanId,
-    code: '',
-    gate: gateNumber.value ?? 0,
-    at,
-    state: { kind: 'answered', verdict: { ...verdict, at, verdict: 'undo' }, before: null },
-    resumed: false,
-  })
-  presenting = false
+/** The server's word first; when it does not come, or it never heard of the entry, the device's own record says it later. */
+async function undoAtServer(scanId: string): Promise<void> {
+  try {
+    await heard(undoAdmission(identity?.token ?? '', scanId))
+    await admissions?.takeBack(scanId)
+  } catch (error) {
+    const unheard = error instanceof NoAnswer || (error instanceof Problem && error.status === 404)
+    if (!unheard || !(await admissions?.takeBack(scanId))) throw error
+  }
+}
+
+/** A name that was downloaded opens only with the ticket's own code. */
+async function unlockName(scan: Scan): Promise<void> {
+  const { state, code } = scan
+  if (state.kind !== 'decided' || state.name !== null || !state.local.digest) return
+  const { nameOf } = await import('./download.ts')
+  const name = await nameOf(state.local.digest, code, device.pack).catch(() => null)
+  if (name && scan.state === state) {
+    scan.state = { ...state, name }
+    board.changed(scan)
+  }
 }
 
 export const keepSound = (on: boolean) => {
@@ -398,7 +501,71 @@ export const keepSound = (on: boolean) => {
   void keepFact('sound', on).catch(() => undefined)
 }
 
-export const networkIsBack = () => {
-  admissions?.retryNow()
-  void refreshSetup()
+export const networkIsBack = () => void refreshSetup()
+export const networkIsGone = () => isOffline()
+
+// --- what the lazily loaded screens need --------------------------------------------------------------------------
+
+export const token = () => identity?.token ?? ''
+export const theDevice = () => device
+export const journalFile = () => ({
+  device: identity?.deviceId ?? null,
+  event: setup.value?.event.slug ?? null,
+  exported_at: new Date().toISOString(),
+  entries: JSON.parse(device.core?.journal() ?? '[]') as unknown[],
+})
+
+// --- rehearsal ----------------------------------------------------------------------------------------------------
+
+/** The same rules over a copy of what is known, kept nowhere and told to nobody. */
+export async function startRehearsal(): Promise<boolean> {
+  const copy = await device.copy()
+  if (!copy) return false
+  const mirror = new Board(rehearsalCounters)
+  const before = { recents: recents.value, lastAdmit: lastAdmit.value }
+  const nobody = () => Promise.reject(new NoAnswer('a rehearsal asks nobody'))
+  rehearsalCounters.value = { admitted: 0, refused: 0 }
+  recents.value = []
+  lastAdmit.value = null
+  clearBoard()
+  rehearsal = {
+    board: mirror,
+    admissions: new Admissions({
+      core: copy,
+      write: async () => undefined,
+      keeps: () => true,
+      send: nobody,
+      server: null,
+      drawScanId,
+      now,
+      after,
+      patienceMs: () => PATIENCE_MS,
+      online: () => false,
+      silent: () => undefined,
+      begun: scan => mirror.begun(scan),
+      changed: scan => mirror.changed(scan),
+      written: () => undefined,
+      notify: () => undefined,
+      shutOut: () => undefined,
+    }),
+    end: () => {
+      recents.value = before.recents
+      lastAdmit.value = before.lastAdmit
+      copy.free()
+    },
+  }
+  repeats = new RepeatFilter()
+  rehearsing.value = true
+  return true
+}
+
+export function endRehearsal(): void {
+  if (!rehearsal) return
+  rehearsal.admissions.close()
+  rehearsal.end()
+  rehearsal = null
+  repeats = new RepeatFilter()
+  rehearsing.value = false
+  rehearsalCounters.value = { admitted: 0, refused: 0 }
+  clearBoard()
 }

@@ -2,7 +2,8 @@
 import type { Verdict, VerdictTicket } from '../lib/api/types.ts'
 import { reasonTitle } from '../lib/i18n/reasons.ts'
 import { preciseTimeIn } from '../lib/time/zone.ts'
-import type { Scan } from './admission.ts'
+import type { Judgement, Scan, ScanState } from './scan.ts'
+import { gateNamed } from './state.ts'
 import { plural, t } from './texts.ts'
 
 export type Tone = 'ready' | 'asking' | 'wait' | 'admit' | 'refuse' | 'undo'
@@ -25,14 +26,24 @@ export function faceOf(scan: Scan, zone: string): Face {
   switch (state.kind) {
     case 'asking':
       return { tone: 'asking', word: t('asking'), lines: [], name: null, ticket: null }
-    case 'no_answer':
+    case 'server_only':
       return {
         tone: 'wait',
-        word: t('no_connection'),
-        lines: [t('no_connection_hint')],
+        word: t('server_only'),
+        lines: [t('server_only_hint')],
         name: null,
         ticket: null,
       }
+    case 'cannot_keep':
+      return {
+        tone: 'refuse',
+        word: t('cannot_keep'),
+        lines: [t('cannot_keep_hint')],
+        name: null,
+        ticket: null,
+      }
+    case 'taken_back':
+      return { tone: 'undo', word: t('undone'), lines: [t('undone_hint')], name: null, ticket: null }
     case 'not_a_code':
       return {
         tone: 'refuse',
@@ -44,16 +55,39 @@ export function faceOf(scan: Scan, zone: string): Face {
     case 'failed':
       return { tone: 'refuse', word: t('failed'), lines: [state.message], name: null, ticket: null }
     case 'judged':
-      return {
-        tone: 'refuse',
-        word: reasonTitle(state.local.reason),
-        lines: [state.local.message],
-        name: null,
-        ticket: ticketLine(state.local.ticket),
-      }
+      return refusalFace(state.local, zone)
+    case 'decided':
+      return decidedFace(state, zone)
     case 'answered':
       return verdictFace(state.verdict, zone)
   }
+}
+
+function refusalFace(local: Judgement, zone: string): Face {
+  const lines = [local.message]
+  if (local.first && /used|exhausted/.test(local.reason ?? ''))
+    lines.push(firstUsed(zone, local.first.at, gateNamed(local.first.gate)))
+  return {
+    tone: 'refuse',
+    word: reasonTitle(local.reason),
+    lines: lines.filter(Boolean),
+    name: null,
+    ticket: ticketLine(local.ticket),
+  }
+}
+
+/** The device's own word; who reads OFFLINE above it knows why. */
+function decidedFace(state: Extract<ScanState, { kind: 'decided' }>, zone: string): Face {
+  const { local, name } = state
+  if (state.verdict === 'refuse') return { ...refusalFace(local, zone), name }
+  const lines = entryLines(state.use, local.maxUses, state.usesRemaining)
+  const ticket = ticketLine(local.ticket)
+  return { tone: 'admit', word: t('admit'), lines: [...lines, t('decided_here')], name, ticket }
+}
+
+const firstUsed = (zone: string, moment: string, gate: string | null) => {
+  const at = preciseTimeIn(zone, moment)
+  return gate ? t('first_used', { at, gate }) : t('first_used_at', { at })
 }
 
 function verdictFace(verdict: Verdict, zone: string): Face {
@@ -63,14 +97,8 @@ function verdictFace(verdict: Verdict, zone: string): Face {
   }
   if (verdict.verdict === 'refuse') {
     const lines = [verdict.message]
-    if (verdict.first_admitted_at) {
-      const at = preciseTimeIn(zone, verdict.first_admitted_at)
-      lines.push(
-        verdict.first_gate_name
-          ? t('first_used', { at, gate: verdict.first_gate_name })
-          : t('first_used_at', { at }),
-      )
-    }
+    if (verdict.first_admitted_at)
+      lines.push(firstUsed(zone, verdict.first_admitted_at, verdict.first_gate_name))
     return {
       tone: 'refuse',
       word: reasonTitle(verdict.reason),
@@ -79,14 +107,13 @@ function verdictFace(verdict: Verdict, zone: string): Face {
       ticket,
     }
   }
-  return { tone: 'admit', word: t('admit'), lines: entryLines(verdict), name: verdict.name, ticket }
+  const lines = entryLines(verdict.use, verdict.max_uses, verdict.uses_remaining)
+  return { tone: 'admit', word: t('admit'), lines, name: verdict.name, ticket }
 }
 
 /** A ticket for one entry says nothing more than ADMIT; one for several says which this is. */
-function entryLines(verdict: Verdict): string[] {
-  if (verdict.max_uses === 1 || verdict.use === null) return []
-  const use = verdict.use
-  const entry = verdict.max_uses ? t('entry_of', { use, max: verdict.max_uses }) : t('entry_number', { use })
-  const left = verdict.uses_remaining
+function entryLines(use: number | null, max: number | null, left: number | null): string[] {
+  if (max === 1 || use === null) return []
+  const entry = max ? t('entry_of', { use, max }) : t('entry_number', { use })
   return left === null ? [entry] : [`${entry}, ${plural('remaining', left)}`]
 }

@@ -4,8 +4,8 @@ import { render } from 'preact'
 import { act } from 'preact/test-utils'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { Verdict } from '../lib/api/types.ts'
-import type { Scan, ScanState } from './admission.ts'
-import { shown } from './station.ts'
+import type { Scan, ScanState } from './scan.ts'
+import { shown } from './state.ts'
 import { VerdictPanel } from './verdict-panel.tsx'
 
 const verdict = (part: Partial<Verdict>): Verdict => ({
@@ -33,7 +33,7 @@ const scan = (state: ScanState): Scan => ({
   state,
   resumed: false,
 })
-const answered = (part: Partial<Verdict>) => scan({ kind: 'answered', verdict: verdict(part), before: null })
+const answered = (part: Partial<Verdict>) => scan({ kind: 'answered', verdict: verdict(part) })
 
 let root: HTMLElement
 const draw = (value: Scan | null) =>
@@ -63,8 +63,8 @@ it('says ADMIT only for an answer that admits', () => {
   draw(answered({}))
   expect(alert()).toContain('Admit')
   expect(root.querySelector('.verdict')?.getAttribute('data-tone')).toBe('admit')
-  draw(scan({ kind: 'no_answer', tries: 3 }))
-  expect(alert()).toContain('No connection')
+  draw(scan({ kind: 'server_only', tries: 3 }))
+  expect(alert()).toContain('Only with a connection')
   expect(root.querySelector('.verdict')?.getAttribute('data-tone')).toBe('wait')
 })
 

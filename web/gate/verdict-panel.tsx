@@ -3,7 +3,7 @@
 import { preciseTimeIn } from '../lib/time/zone.ts'
 import { cameraOn } from './camera-choice.ts'
 import { VerdictShape } from './shapes.tsx'
-import { recents, shown, zone } from './station.ts'
+import { recents, shown, zone } from './state.ts'
 import { t } from './texts.ts'
 import { type Face, faceOf } from './verdict-face.ts'
 

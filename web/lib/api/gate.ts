@@ -1,10 +1,11 @@
 // Calls of a gate device: pairing, its setup, and admissions with the ScanId that makes a retry safe.
-import { call, segment } from './http.ts'
-import type { GateSetup, Paired, ScanInput, UndoneEntry, Verdict } from './types.ts'
+import { call, download, segment } from './http.ts'
+import type { DownloadPage, GateSetup, Paired, ScanInput, UndoneEntry, Verdict } from './types.ts'
 
 const ADMISSION_TIMEOUT_MS = 3_000
+const SYNC_TIMEOUT_MS = 20_000
 
-export const pair = (input: { code: string; platform: string }) =>
+export const pair = (input: { code: string; platform: string; public_key?: string }) =>
   call<Paired>('POST', '/v1/pair', { body: input })
 
 export const getGateSetup = (token: string) =>
@@ -23,4 +24,15 @@ export const undoAdmission = (token: string, scanId: string) =>
   call<UndoneEntry>('POST', `/v1/gate/admissions/${segment(scanId)}/undo`, {
     bearer: token,
     timeoutMs: ADMISSION_TIMEOUT_MS,
+  })
+
+/** What happened here and what happened elsewhere, both ways. The answer stays text: the core reads it. */
+export const syncOffline = async (token: string, body: unknown): Promise<string> => {
+  const options = { method: 'POST', body, bearer: token, timeoutMs: SYNC_TIMEOUT_MS }
+  return (await download('/v1/sync_offline', options)).text()
+}
+
+export const getDownloadPage = (token: string, after: string | null) =>
+  call<DownloadPage>('GET', `/v1/gate/download${after === null ? '' : `?after=${segment(after)}`}`, {
+    bearer: token,
   })

@@ -82,8 +82,11 @@ export async function call<T>(method: string, path: string, options: CallOptions
   return (await response.json()) as T
 }
 
-export async function download(path: string, options: CallOptions = {}): Promise<Blob> {
-  return (await exchange('GET', path, options)).blob()
+export async function download(
+  path: string,
+  { method = 'GET', ...options }: CallOptions & { method?: string } = {},
+): Promise<Blob> {
+  return (await exchange(method, path, options)).blob()
 }
 
 /** A path segment made of text that may hold anything. */

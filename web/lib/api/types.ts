@@ -42,17 +42,20 @@ export type Registered = Answer<'Registered', { ticket: Ticket; merkle_validatio
 
 // desk
 export type Session = Answer<'Who', { role: Role }>
-export type Gate = Answer<'Gate'>
+export type Gate = Answer<'Gate'> & GatePlace
 export type CodeChange = 'none' | 'device' | 'shared'
-export type TicketType = Answer<'TicketType', { rotation: CodeChange; interval_s: number | null }>
-export type TicketTypeInput = Schemas['TicketTypeInput']
+export type TicketType = Answer<'TicketType', { rotation: CodeChange; interval_s: number | null }> &
+  TypeOffline
+export type TicketTypeInput = Schemas['TicketTypeInput'] & Pick<TypeOffline, 'offline' | 'lease_device'>
 type EventWords = {
   questions: Question[]
   phone: PhoneRule
   registration: 'open' | 'closed'
   token_format: TokenFormat
 }
-export type DeskEvent = Answer<'Event', EventWords & { ticket_types: TicketType[] }>
+export type DeskEvent = Answer<'Event', EventWords & { ticket_types: TicketType[] }> & {
+  offline_hours?: number
+}
 /** A whole event; a change may hold only a part of it. */
 export type EventInput = Pick<
   DeskEvent,
@@ -66,7 +69,7 @@ export type EventInput = Pick<
   | 'starts_at'
   | 'ends_at'
   | 'show_name_at_gate'
->
+> & { offline_hours?: number }
 export type DeskTicket = Answer<'DeskTicket', { status: TicketStatus }>
 export type Scan = Answer<'Scan', { verdict: 'admit' | 'refuse' | 'undo' }>
 export type DeskTicketDetail = DeskTicket & {
@@ -79,20 +82,101 @@ export type TicketPage = Answer<'Tickets', { tickets: DeskTicket[] }>
 export type IssueInput = Schemas['TicketInput']
 export type Pairing = Answer<'Pairing'>
 export type PairingInput = Schemas['PairingInput']
-export type Device = Answer<'Device'>
+export type Device = Answer<'Device'> & DeviceFreshness
 export type Stats = Answer<'Stats'>
 export type LiveMessage = { stats: Stats; scans: Scan[] }
 
+// By hand until the server's schema has them: the shapes of the offline gate.
+export type OfflinePolicy = 'any' | 'lease' | 'refuse'
+/** Where somebody came in with the ticket; of two, `first` is the earliest for certain, the one that counts. */
+export type EntrySide = {
+  device: number
+  device_name: string
+  gate: number
+  gate_name: string
+  at: string
+  local_id: string
+}
+/** A ticket that entered more often than it may. */
+export type DoubleEntry = {
+  id: number
+  ticket: string
+  token_hash: string
+  type_name: string
+  first: EntrySide
+  second: EntrySide
+  mine: 'first' | 'second' | 'both' | null
+  apart_ms: number
+  order_certain: boolean
+  fraud: boolean
+  at: string
+}
+/** The same for the desk: with every entry of the ticket, in the order of certainty. */
+export type DoubleEntryCase = DoubleEntry & {
+  entries: (EntrySide & { use: number | null; stage: string })[]
+  distance_m?: number | null
+}
+export type SyncAnswer = {
+  acknowledged: number[]
+  stored: number
+  duplicates: number
+  refused: { sequence: number; local_id: string; reason: string }[]
+  altered: number[]
+  missing: number[]
+  conflicts: DoubleEntry[]
+  notices: DoubleEntry[]
+  spent: { from: number; next: number; more: boolean; changes: string }
+  denied: string[] | null
+  recalled: string[]
+  recalled_types: number[]
+  server_time_ms: number
+}
+export type DownloadedTicket = {
+  id: string
+  token_hash: string
+  type: number
+  state: TicketStatus
+  name?: string
+}
+export type DownloadPage = {
+  made_at: string
+  total: number
+  next: string | null
+  tickets: DownloadedTicket[]
+}
+export type Peer = { device: number; name: string; vkey: string }
+/** What `GET /v1/gate` gains; an older server, or a copy kept from one, says none of it. */
+type OfflineSetup = {
+  event: { offline_hours?: number; offline_after_ms?: number }
+  ticket_types: { offline?: OfflinePolicy; lease_since?: number | null }[]
+  peers?: Peer[]
+}
+export type DeviceFreshness = {
+  last_sync_at?: string | null
+  pending?: number | null
+  persisted?: boolean | null
+  battery?: number | null
+  cursor_lag?: number | null
+  unconfirmed?: number | null
+}
+export type GatePlace = { latitude?: number | null; longitude?: number | null }
+export type TypeOffline = {
+  offline?: OfflinePolicy
+  lease_device?: number | null
+  lease_wanted?: number | null
+}
+
 // gate
 export type Paired = Answer<'Paired'>
-export type GateSetup = Answer<'GateSetup'>
+export type GateSetup = Answer<'GateSetup'> & OfflineSetup
 export type VerdictTicket = Answer<'VerdictTicket'>
 export type Verdict = Answer<
   'Verdict',
   { verdict: 'admit' | 'refuse' | 'undo'; merkle_validation?: MerkleValidation | null }
 >
 export type UndoneEntry = Answer<'UndoneEntry'>
-export type ScanInput = Schemas['ScanInput']
+/** `confirm`: the device says *done* or *void* afterwards, through its sync. */
+export type ScanInput = Schemas['ScanInput'] & { confirm?: boolean }
 
 // the audit log
 export type LogKey = Answer<'LogKey'>

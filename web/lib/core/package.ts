@@ -9,12 +9,57 @@ export type CoreEdge = {
   free: () => void
 }
 
+/** The device's state machine: see `crates/admit-wasm/src/station.rs`. Times are `performance.now()` and `Date.now()`. */
+export type CoreStation = {
+  set_rules: (setupJson: string) => void
+  restore: (kept: string) => void
+  start: (monotonicMs: number, wallMs: number) => string
+  present: (
+    scan: string,
+    code: string,
+    gate: number,
+    challenge: Uint8Array | undefined,
+    online: boolean,
+    monotonicMs: number,
+    wallMs: number,
+  ) => string
+  answered: (
+    scan: string,
+    reason: string | undefined,
+    use: number,
+    usesRemaining: number | undefined,
+    monotonicMs: number,
+    wallMs: number,
+  ) => string
+  unanswered: (scan: string, monotonicMs: number, wallMs: number) => string
+  take_back: (scan: string, monotonicMs: number, wallMs: number) => string
+  report: () => string
+  heard: (
+    answer: string,
+    sentMonotonicMs: number,
+    sentWallMs: number,
+    heardMonotonicMs: number,
+    heardWallMs: number,
+  ) => string
+  shown: (notice: number) => string
+  compact: () => string
+  status: (monotonicMs: number, wallMs: number) => string
+  guess_ms: (monotonicMs: number, wallMs: number) => number
+  journal: () => string
+  spent_lists?: (seed: Uint8Array, maxEntries: number) => string
+  learn_spent?: (note: string, vkey: string) => string
+  free: () => void
+}
+
 export type CorePackage = {
   default: (from: { module_or_path: string }) => Promise<unknown>
   Rules: new (
     setupJson: string,
   ) => { judge: (code: string, gate: number, nowMs: number) => string; free: () => void }
   Edge: new (setupJson: string, gate: number, seed: Uint8Array) => CoreEdge
+  Station: new (setupJson: string, device: number) => CoreStation
+  /** The key that locks a holder's name, made of the ticket's own code; none when it is no such code. */
+  name_key?: (code: string) => Uint8Array | undefined
   public_key: (seed: Uint8Array) => Uint8Array
   check_proof: (validationJson: string, vkey: string) => string
   check_receipt: (text: string, vkey: string) => string

@@ -15,6 +15,10 @@ export const reasonTitles: Record<string, string> = {
   epoch_replayed: 'Code used',
   clock_wrong: 'Wrong clock',
   proof_invalid: 'Not the holder',
+  held: 'At another gate',
+  offline_refused: 'No connection',
+  sync_needed: 'Sync first',
+  given_up: 'Given up',
   not_yet_valid: 'Too early',
   expired: 'Expired',
 }

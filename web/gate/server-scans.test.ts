@@ -1,57 +1,57 @@
-// A scan is answered under the one ScanId it was given, whatever the network does.
+// What only the server can judge is answered under the one ScanId it was given, whatever the network does.
 import { describe, expect, it, vi } from 'vitest'
 import { NoAnswer, Problem } from '../lib/api/http.ts'
 import type { Verdict } from '../lib/api/types.ts'
-import type { LocalVerdict } from '../lib/core/rules.ts'
 import type { WaitingScan } from '../lib/db/gate-db.ts'
-import { type AdmissionDeps, Admissions, type ScanState } from './admission.ts'
+import type { Judgement, Scan, ScanState } from './scan.ts'
 import { drawScanId } from './scan-id.ts'
+import { ServerScans, type ServerScansDeps } from './server-scans.ts'
 
-const ask: LocalVerdict = {
-  verdict: 'ask_server',
-  reason: null,
-  message: '',
-  ticket: null,
-  max_uses: null,
-  digest: null,
-}
-const forged: LocalVerdict = {
-  ...ask,
-  verdict: 'refuse',
+const forged: Judgement = {
   reason: 'invalid',
   message: 'Not a ticket of this event.',
+  ticket: null,
+  maxUses: null,
+  digest: null,
+  first: null,
 }
 
+const fresh = (code = 'A1:X'): Scan => ({
+  scanId: drawScanId(),
+  code,
+  gate: 1,
+  at: '2026-11-21T18:00:00Z',
+  state: { kind: 'asking' },
+  resumed: false,
+})
 const admitted = (scanId: string) => ({ verdict: 'admit', reason: null, scan_id: scanId }) as Verdict
 
-function bench(overrides: Partial<AdmissionDeps> = {}) {
+function bench(overrides: Partial<ServerScansDeps> = {}) {
   const kept = new Map<string, WaitingScan>()
   const later: { ms: number; run: () => void }[] = []
   const states: ScanState[] = []
   const send = vi.fn(async (scan: WaitingScan) => admitted(scan.scanId))
-  const deps: AdmissionDeps = {
-    judge: () => ask,
+  const deps: ServerScansDeps = {
     send,
-    journal: {
+    kept: {
       put: async scan => void kept.set(scan.scanId, scan),
       remove: async scanId => void kept.delete(scanId),
       all: async () => [...kept.values()],
     },
-    drawScanId,
-    now: () => new Date('2026-11-21T18:00:00Z'),
     after: (ms, run) => void later.push({ ms, run }),
+    begun: vi.fn(),
     changed: scan => void states.push(scan.state),
     shutOut: vi.fn(),
     ...overrides,
   }
   const settle = () => new Promise(resolve => setTimeout(resolve, 0))
-  return { admissions: new Admissions(deps), kept, later, states, send, deps, settle }
+  return { scans: new ServerScans(deps), kept, later, states, send, deps, settle }
 }
 
-describe('a scan', () => {
+describe('a scan for the server alone', () => {
   it('shows no verdict before the answer, and is forgotten after it', async () => {
-    const { admissions, states, kept, settle } = bench()
-    await admissions.present('A1:X', 1)
+    const { scans, states, kept, settle } = bench()
+    await scans.present(fresh(), null)
     await settle()
     expect(states.map(state => state.kind)).toEqual(['asking', 'answered'])
     expect(kept.size).toBe(0)
@@ -61,8 +61,8 @@ describe('a scan', () => {
     const send = vi.fn(async (_scan: WaitingScan): Promise<Verdict> => {
       throw new NoAnswer('timeout')
     })
-    const { admissions, later, states, kept, settle } = bench({ send })
-    await admissions.present('A1:X', 1)
+    const { scans, later, states, kept, settle } = bench({ send })
+    await scans.present(fresh(), null)
     for (let round = 0; round < 6; round++) {
       await settle()
       later.at(-1)?.run()
@@ -70,7 +70,7 @@ describe('a scan', () => {
     await settle()
     expect(new Set(send.mock.calls.map(([scan]) => scan.scanId)).size).toBe(1)
     expect(later.map(pause => pause.ms).slice(0, 6)).toEqual([500, 1000, 2000, 4000, 8000, 8000])
-    expect(states.some(state => state.kind === 'answered')).toBe(false)
+    expect(states.at(-1)?.kind).toBe('server_only')
     expect(kept.size).toBe(1)
   })
 
@@ -80,21 +80,20 @@ describe('a scan', () => {
       if (fail) throw new NoAnswer('timeout')
       return admitted(scan.scanId)
     })
-    const { admissions, settle } = bench({ send })
-    const first = await admissions.present('A1:X', 1)
+    const { scans, settle } = bench({ send })
+    const first = await scans.present(fresh(), null)
     await settle()
     fail = false
-    const second = await admissions.present('A1:X', 1)
+    const second = await scans.present(fresh(), null)
     await settle()
     expect(second.scanId).toBe(first.scanId)
     expect(second.state.kind).toBe('answered')
-    expect((await admissions.present('A1:X', 1)).scanId).not.toBe(first.scanId)
   })
 
   it('is asked again under its old ScanId after a restart', async () => {
-    const { admissions, kept, send, settle } = bench()
+    const { scans, kept, send, settle } = bench()
     kept.set('old-scan-id', { scanId: 'old-scan-id', code: 'A1:X', gate: 2, at: '2026-11-21T17:00:00Z' })
-    await admissions.resume()
+    await scans.resume()
     await settle()
     expect(send.mock.calls[0]?.[0]).toMatchObject({ scanId: 'old-scan-id', gate: 2 })
     expect(kept.size).toBe(0)
@@ -104,37 +103,28 @@ describe('a scan', () => {
     const send = async () => {
       throw new Problem({ code: 'unavailable', retry_after_s: 3 }, 503)
     }
-    const { admissions, later, settle } = bench({ send })
-    await admissions.present('A1:X', 1)
+    const { scans, later, settle } = bench({ send })
+    await scans.present(fresh(), null)
     await settle()
     expect(later[0]?.ms).toBe(3000)
   })
 
-  it('that is forged gets its refusal at once, and is still reported', async () => {
-    const { admissions, states, send, settle } = bench({ judge: () => forged })
-    await admissions.present('A1:FORGED', 1)
-    expect(states[0]?.kind).toBe('judged')
+  it('that the device refuses gets its refusal at once, is still told, and is not waited for', async () => {
+    const { scans, states, send, settle } = bench()
+    await scans.present(fresh('A1:FORGED'), forged)
+    expect(states[0]).toEqual({ kind: 'judged', local: forged })
+    expect(scans.waiting).toBe(0)
     await settle()
     expect(send).toHaveBeenCalledOnce()
-  })
-
-  it('that cannot be a code goes nowhere', async () => {
-    const { admissions, states, send, kept, settle } = bench()
-    for (const code of ['x'.repeat(601), 'ö'.repeat(301), 'A1:\u0000', '\ud800', ''])
-      await admissions.present(code, 1)
-    await settle()
-    expect(states.map(state => state.kind)).toEqual(Array(5).fill('not_a_code'))
-    expect(send).not.toHaveBeenCalled()
-    expect(kept.size).toBe(0)
   })
 
   it('works where the browser keeps nothing', async () => {
     const broken = async () => {
       throw new Error('no IndexedDB')
     }
-    const { admissions, states, settle } = bench({ journal: { put: broken, remove: broken, all: broken } })
-    await admissions.resume()
-    await admissions.present('A1:X', 1)
+    const { scans, states, settle } = bench({ kept: { put: broken, remove: broken, all: broken } })
+    await scans.resume()
+    await scans.present(fresh(), null)
     await settle()
     expect(states.at(-1)?.kind).toBe('answered')
   })
@@ -143,8 +133,8 @@ describe('a scan', () => {
     const send = async () => {
       throw new Problem({ code: 'device_revoked' }, 401)
     }
-    const { admissions, deps, later, settle } = bench({ send })
-    await admissions.present('A1:X', 1)
+    const { scans, deps, later, settle } = bench({ send })
+    await scans.present(fresh(), null)
     await settle()
     expect(deps.shutOut).toHaveBeenCalledOnce()
     expect(later).toHaveLength(0)
@@ -154,8 +144,8 @@ describe('a scan', () => {
     const send = async () => {
       throw new Problem({ code: 'malformed', detail: 'Bad gate.' }, 400)
     }
-    const { admissions, states, kept, settle } = bench({ send })
-    await admissions.present('A1:X', 1)
+    const { scans, states, kept, settle } = bench({ send })
+    await scans.present(fresh(), null)
     await settle()
     expect(states.at(-1)).toEqual({ kind: 'failed', message: 'Bad gate.' })
     expect(kept.size).toBe(0)
