@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use admit_core::admission::{History, Scan, Standing};
 use admit_core::id::{DeviceNo, Digest, EventNo, ScanId, TicketId, TypeNo, UnixMs};
 use admit_core::log::leaf::{Details, Fact, Kind, Leaf, LogKey};
+use admit_core::offline::Word;
 use admit_core::offline::device::Denied;
 use admit_core::offline::journal::{BEGINNING, ChainHash, JournalEntry};
 use admit_core::offline::known::{CHANGES_MAX, ShortDigest, change};
 use admit_core::offline::story::{Change, Stage, Story, Told};
-use admit_core::offline::{Bounds, Word};
 use admit_core::stats::Outcome;
 use admit_core::ticket::digest;
 use async_trait::async_trait;
@@ -230,7 +230,7 @@ pub(crate) trait Ink {
     /// Adds a scan behind the ticket's scan at `previous`; its position.
     fn scan(&mut self, record: &ScanRecord, previous: Option<i64>) -> Result<i64>;
     /// Marks the claim at a position as having happened.
-    fn confirm(&mut self, seq: i64, bounds: Bounds) -> Result<()>;
+    fn confirm(&mut self, seq: i64) -> Result<()>;
     /// Keeps a conflict.
     fn conflict(&mut self, conflict: &Conflict) -> Result<()>;
 }
@@ -260,7 +260,7 @@ impl Settling<'_> {
             Change::Nothing => return Ok((false, None)),
             Change::Confirm => {
                 if let Some((seq, _)) = known.places.get(&name) {
-                    ink.confirm(*seq, said.bounds)?;
+                    ink.confirm(*seq)?;
                 }
             }
             Change::Admit { use_no } => self.write(known, &said, Outcome::Admit { use_no }, ink)?,

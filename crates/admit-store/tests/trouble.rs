@@ -131,7 +131,8 @@ async fn several_servers_may_make_the_tables_at_once() {
         let address = address.clone();
         servers.spawn(async move { PostgresStore::open(&address, None).await.map(drop) });
     }
-    assert!(servers.join_all().await.iter().all(Result::is_ok));
+    let faults: Vec<_> = servers.join_all().await.into_iter().filter_map(Result::err).collect();
+    assert!(faults.is_empty(), "{faults:?}");
 }
 
 /// Scans as they are told, until there are so many.

@@ -9,7 +9,7 @@ use admit_core::log::validation::{Validation, consistent, receipt};
 use admit_core::reason::Reason;
 use admit_core::setup::{Judge, Setup};
 use admit_core::spent::{SpentList, signer_name};
-use admit_core::ticket::{Algorithm, SigningSecret};
+use admit_core::ticket::{Algorithm, SigningSecret, lock_key};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// A gate's rules: the answer of `GET /v1/gate`, ready to judge codes.
@@ -91,6 +91,13 @@ impl Edge {
 pub fn public_key(seed: &[u8]) -> Result<Vec<u8>, String> {
     let secret = SigningSecret::from_seed(Algorithm::Ed25519, seed32(seed)?);
     Ok(secret.public_key().unwrap_or_default().to_vec())
+}
+
+/// The key that locks what a gate may read of a ticket only while its code is in front of it, 32 bytes;
+/// none for what is no code of ours.
+#[wasm_bindgen]
+pub fn name_key(code: &str) -> Option<Vec<u8>> {
+    lock_key(code).map(|key| key.to_vec())
 }
 
 /// Checks the JSON text of an answer's `merkle_validation` against the log's key; the JSON text of a

@@ -2,14 +2,18 @@
 
 use admit_core::admission::{Admission, Verdict};
 use admit_core::id::{DeviceNo, GateNo, ScanId, UnixMs};
+use admit_core::log::note::{NoteSigner, Verifier};
 use admit_core::offline::clock::Now;
 use admit_core::offline::device::Device;
 use admit_core::offline::wire;
 use admit_core::reason::Reason;
 use admit_core::setup::{Judge, Read, Setup};
+use admit_core::spent::{SpentList, signer_name};
 use admit_core::ticket::rotating::Challenge;
 use serde_json::json;
 use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::seed32;
 
 /// A gate with its rules, its journal and what it knows. Times are a pair: `performance.now()`, and
 /// `Date.now()`. Every step answers the JSON text of effects, to be carried out in their order:
@@ -221,6 +225,27 @@ impl Station {
     pub fn guess_ms(&mut self, monotonic_ms: f64, wall_ms: f64) -> f64 {
         let UnixMs(at) = self.device.clock().guess(now(monotonic_ms, wall_ms));
         at as f64
+    }
+
+    /// What this gate tells others: the JSON text of an array of signed lists of at most `most` entries
+    /// each; `seed` are the 32 secret bytes behind the public key that it was paired with.
+    pub fn spent_lists(&self, seed: &[u8], most: u32) -> Result<String, String> {
+        let event = self.judge.event();
+        let name = signer_name(event, self.device.number());
+        let signer = NoteSigner::new(&name, &seed32(seed)?).map_err(|error| error.to_string())?;
+        let lists = self.device.spent_lists(event, most as usize);
+        let signed: Result<Vec<_>, _> = lists.iter().map(|list| list.sign(&signer)).collect();
+        Ok(json!(signed.map_err(|error| error.to_string())?).to_string())
+    }
+
+    /// Takes in a list that the holder of `vkey` signed for itself. Effects.
+    pub fn learn_spent(&mut self, list: &str, vkey: &str) -> Result<String, String> {
+        let verifier = Verifier::parse(vkey).map_err(|error| error.to_string())?;
+        let list = SpentList::open(list, &[verifier]).map_err(|error| error.to_string())?;
+        if list.event != self.judge.event() {
+            return Err("this list is of another event".to_owned());
+        }
+        Ok(wire::effects(&self.device.learn_spent(&list)).to_string())
     }
 
     /// The whole journal as JSON, for a file.

@@ -11,9 +11,12 @@ use super::clock::{Clock, Now};
 use super::journal::{BEGINNING, ChainHash, JournalEntry, REPORT_ENTRIES_MAX};
 use super::known::{Known, ShortDigest};
 use super::{Policy, Word};
-use crate::admission::{Entry, History, Rules, Scan, Standing, Verdict, decide};
-use crate::id::{DeviceNo, Digest, GateNo, ScanId, TypeNo, UnixMs};
+use crate::admission::{
+    Admission, Entry, History, Rules, Scan, Standing, Verdict, decide, exhausted,
+};
+use crate::id::{DeviceNo, Digest, EventNo, GateNo, ScanId, TypeNo, UnixMs};
 use crate::reason::Reason;
+use crate::spent::{ENTRIES_MAX, SpentEntry, SpentList};
 use crate::ticket::Verified;
 
 /// What the event says about going on without the server.
@@ -43,6 +46,19 @@ pub struct Intent {
     pub gate: GateNo,
 }
 
+/// An entry of the journal as it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// What it says.
+    pub entry: JournalEntry,
+    /// Hash of the journal up to it.
+    pub hash: ChainHash,
+    /// The epoch of a changing code, when somebody was let in by one.
+    pub epoch: Option<u32>,
+    /// Whether the device decided by itself: the server did not know of it before.
+    pub offline: bool,
+}
+
 /// A ticket that is no longer good, and why.
 pub type Denied = (ShortDigest, Standing);
 
@@ -51,8 +67,8 @@ pub type Denied = (ShortDigest, Standing);
 pub enum Kept {
     /// A scan that was begun.
     Intent(Intent),
-    /// An entry of the journal and the chain up to it; the intent of its scan is over.
-    Entry(JournalEntry, ChainHash, Option<u32>),
+    /// An entry of the journal; the intent of its scan is over.
+    Entry(Written),
     /// The server has these entries.
     Acknowledged(Vec<u64>),
     /// Entries elsewhere, from one position to the next.
@@ -72,6 +88,8 @@ pub enum Kept {
     LeaseOver(TypeNo, i64),
     /// A notice that staff have seen.
     Shown(u64),
+    /// Entries that another gate told of directly, by their numbers in its journal.
+    Peer(DeviceNo, Vec<(u64, Digest)>),
     /// The newest time, the offset of the clock that people set, and the last contact.
     Clock(Option<UnixMs>, i64, Option<UnixMs>),
 }
@@ -138,9 +156,36 @@ pub struct Answer {
     pub server: UnixMs,
 }
 
+#[derive(Clone)]
 struct Pending {
     ticket: Verified,
     gate: GateNo,
+    /// Entries with the same ticket that this device made by itself and that the server had not been
+    /// told when it was asked: its answer does not know of them.
+    rivals: u32,
+}
+
+/// By what a word was come to.
+#[derive(Clone, Copy)]
+struct By {
+    epoch: Option<u32>,
+    offline: bool,
+}
+
+impl By {
+    /// By the device alone, and by no code that changes.
+    const DEVICE: Self = Self { epoch: None, offline: true };
+}
+
+impl Pending {
+    /// Whether the use that the server granted is gone: this device let somebody in with the same ticket,
+    /// `own` in all, of which the server did not know when it answered.
+    fn is_outrun(&self, granted: Admission, own: usize) -> bool {
+        let max_uses = self.ticket.grant().max_uses;
+        max_uses != 0
+            && (granted.use_no.saturating_add(self.rivals) > u32::from(max_uses)
+                || own >= usize::from(max_uses))
+    }
 }
 
 /// What this device itself did with a ticket.
@@ -151,6 +196,7 @@ struct Own {
 }
 
 /// A gate device.
+#[derive(Clone)]
 pub struct Device {
     number: DeviceNo,
     terms: Terms,
@@ -159,11 +205,13 @@ pub struct Device {
     pending: BTreeMap<ScanId, Pending>,
     /// Intents that were kept and not ended; after a start, scans that nobody finished.
     intents: BTreeMap<ScanId, Intent>,
-    journal: BTreeMap<u64, (JournalEntry, ChainHash)>,
+    journal: BTreeMap<u64, Written>,
     outbox: BTreeSet<u64>,
     head: ChainHash,
     own: BTreeMap<Digest, Own>,
     known: Known,
+    /// Entries that other gates told of directly; the server tells of them too, in time.
+    peers: BTreeMap<Digest, BTreeSet<(DeviceNo, u64)>>,
     denied: BTreeMap<ShortDigest, Standing>,
     lost: BTreeSet<ShortDigest>,
     over: BTreeMap<TypeNo, i64>,
@@ -188,6 +236,7 @@ impl Device {
             head: BEGINNING,
             own: BTreeMap::new(),
             known: Known::default(),
+            peers: BTreeMap::new(),
             denied: BTreeMap::new(),
             lost: BTreeSet::new(),
             over: BTreeMap::new(),
@@ -198,15 +247,20 @@ impl Device {
         }
     }
 
+    /// Its number.
+    pub fn number(&self) -> DeviceNo {
+        self.number
+    }
+
     /// Takes back in what was kept before a restart, in the order in which it was kept.
     pub fn restore(&mut self, kept: Kept) {
         match kept {
             Kept::Intent(intent) => {
                 self.intents.insert(intent.scan, intent);
             }
-            Kept::Entry(entry, hash, epoch) => {
-                self.intents.remove(&entry.scan);
-                self.take_entry(entry, hash, epoch);
+            Kept::Entry(written) => {
+                self.intents.remove(&written.entry.scan);
+                self.take_entry(written);
             }
             Kept::Acknowledged(sequences) => {
                 for sequence in sequences {
@@ -227,6 +281,11 @@ impl Device {
                 self.shown.insert(notice);
                 self.notified.insert(notice);
             }
+            Kept::Peer(device, entries) => {
+                for (sequence, digest) in entries {
+                    self.peers.entry(digest).or_default().insert((device, sequence));
+                }
+            }
             Kept::Clock(newest, offset, contact) => {
                 self.clock = Clock::restored(newest, offset);
                 self.last_contact = contact;
@@ -245,7 +304,7 @@ impl Device {
             .collect();
         let mut effects = Vec::new();
         for intent in unfinished {
-            effects.extend(self.write(intent, Word::Void, None, now));
+            effects.extend(self.write(intent, Word::Void, By::DEVICE, now));
         }
         effects
     }
@@ -266,7 +325,8 @@ impl Device {
         now: Now,
     ) -> Vec<Effect> {
         let intent = Intent { scan, digest: ticket.digest(), gate };
-        self.pending.insert(scan, Pending { ticket, gate });
+        let rivals = self.untold(intent.digest);
+        self.pending.insert(scan, Pending { ticket, gate, rivals });
         self.intents.insert(scan, intent);
         let mut effects = vec![Effect::Keep(Kept::Intent(intent))];
         if online {
@@ -282,10 +342,19 @@ impl Device {
     pub fn answered(&mut self, scan: ScanId, verdict: Verdict, now: Now) -> Vec<Effect> {
         let Some(pending) = self.pending.remove(&scan) else { return Vec::new() };
         let show = Effect::Show { scan, verdict, offline: false };
+        let intent = Intent { scan, digest: pending.ticket.digest(), gate: pending.gate };
+        let own = self.own.get(&intent.digest).map_or(0, |own| own.entries.len());
         match verdict {
+            Verdict::Admit(admission) if pending.is_outrun(admission, own) => {
+                let reason = exhausted(pending.ticket.grant().max_uses);
+                let verdict = Verdict::Refuse(reason);
+                let mut effects = self.write(intent, Word::Refused(reason), By::DEVICE, now);
+                effects.push(Effect::Show { scan, verdict, offline: true });
+                effects
+            }
             Verdict::Admit(_) => {
-                let intent = Intent { scan, digest: pending.ticket.digest(), gate: pending.gate };
-                let mut effects = self.write(intent, Word::Done, pending.ticket.epoch(), now);
+                let by = By { epoch: pending.ticket.epoch(), offline: false };
+                let mut effects = self.write(intent, Word::Done, by, now);
                 effects.push(show);
                 effects
             }
@@ -302,11 +371,16 @@ impl Device {
         let Some(pending) = self.pending.remove(&scan) else { return Vec::new() };
         let verdict = self.judge(&pending.ticket, scan, pending.gate, now);
         let intent = Intent { scan, digest: pending.ticket.digest(), gate: pending.gate };
-        let (word, epoch) = match verdict {
-            Verdict::Admit(_) => (Word::Done, pending.ticket.epoch()),
-            Verdict::Refuse(reason) => (Word::Refused(reason), None),
+        let (word, by) = match verdict {
+            Verdict::Admit(_) => {
+                for other in self.pending.values_mut() {
+                    other.rivals += u32::from(other.ticket.digest() == intent.digest);
+                }
+                (Word::Done, By { epoch: pending.ticket.epoch(), offline: true })
+            }
+            Verdict::Refuse(reason) => (Word::Refused(reason), By::DEVICE),
         };
-        let mut effects = self.write(intent, word, epoch, now);
+        let mut effects = self.write(intent, word, by, now);
         effects.push(Effect::Show { scan, verdict, offline: true });
         effects
     }
@@ -317,7 +391,18 @@ impl Device {
             let entry = own.entries.iter().find(|entry| entry.scan == scan)?;
             Some(Intent { scan, digest: *digest, gate: entry.gate })
         });
-        own.map(|intent| self.write(intent, Word::Void, None, now)).unwrap_or_default()
+        own.map(|intent| self.write(intent, Word::Void, By::DEVICE, now)).unwrap_or_default()
+    }
+
+    /// Entries with a ticket that this device made by itself and that still count, and that the server
+    /// does not know of.
+    fn untold(&self, digest: Digest) -> u32 {
+        let Some(own) = self.own.get(&digest) else { return 0 };
+        let written = self.outbox.iter().filter_map(|sequence| self.journal.get(sequence));
+        let untold = written.filter(|written| {
+            written.offline && own.entries.iter().any(|made| made.scan == written.entry.scan)
+        });
+        u32::try_from(untold.count()).unwrap_or(u32::MAX)
     }
 
     /// What the device would say of a genuine ticket by itself.
@@ -366,12 +451,60 @@ impl Device {
         let standing = self.denied.get(&digest.into()).copied();
         History {
             standing: standing.unwrap_or(Standing::Issued),
-            uses: self.known.uses(digest).saturating_add(here),
+            uses: self.elsewhere(digest).saturating_add(here),
             first: entries.first().copied(),
             last: entries.last().copied(),
             last_epoch: own.and_then(|own| own.last_epoch),
             skipped: 0,
         }
+    }
+
+    /// Entries at other gates. What another gate told directly and what the server told may be the
+    /// same entries: the larger number of the two surely happened.
+    fn elsewhere(&self, digest: Digest) -> u32 {
+        let told = self.peers.get(&digest).map_or(0, BTreeSet::len);
+        self.known.uses(digest).max(u32::try_from(told).unwrap_or(u32::MAX))
+    }
+
+    /// What this device tells other gates: its entries that count, in lists of at most `most`.
+    pub fn spent_lists(&self, event: EventNo, most: usize) -> Vec<SpentList> {
+        let counts = |entry: &&JournalEntry| {
+            let own = self.own.get(&entry.digest);
+            entry.word == Word::Done
+                && own.is_some_and(|own| own.entries.iter().any(|made| made.scan == entry.scan))
+        };
+        let all = self.journal.values().map(|written| &written.entry);
+        let done: Vec<_> = all.filter(counts).collect();
+        let spent = |entry: &&JournalEntry| SpentEntry {
+            sequence: entry.sequence,
+            gate: entry.gate,
+            at: entry.bounds.high.unwrap_or(entry.bounds.low),
+            digest: entry.digest,
+        };
+        let list = |entries: &[&JournalEntry]| {
+            let entries = entries.iter().map(spent).collect();
+            SpentList { event, device: self.number, entries }
+        };
+        done.chunks(most.clamp(1, ENTRIES_MAX)).map(list).collect()
+    }
+
+    /// Learns what another gate tells, whose signature was checked: as often and in whatever order it
+    /// comes.
+    pub fn learn_spent(&mut self, list: &SpentList) -> Vec<Effect> {
+        if list.device == self.number {
+            return Vec::new();
+        }
+        let mut new = Vec::new();
+        for spent in &list.entries {
+            let told = self.peers.entry(spent.digest).or_default();
+            if told.insert((list.device, spent.sequence)) {
+                new.push((spent.sequence, spent.digest));
+            }
+        }
+        if new.is_empty() {
+            return Vec::new();
+        }
+        vec![Effect::Keep(Kept::Peer(list.device, new))]
     }
 
     /// The first entry of this device with a ticket.
@@ -381,7 +514,7 @@ impl Device {
 
     /// Writes the last word about a scan into the journal. The time is taken now, when green is
     /// shown, and not when the code was read.
-    fn write(&mut self, intent: Intent, word: Word, epoch: Option<u32>, now: Now) -> Vec<Effect> {
+    fn write(&mut self, intent: Intent, word: Word, by: By, now: Now) -> Vec<Effect> {
         let sequence = self.journal.keys().next_back().map_or(1, |last| last.saturating_add(1));
         let entry = JournalEntry {
             sequence,
@@ -392,14 +525,16 @@ impl Device {
             bounds: self.clock.bounds(now),
         };
         let hash = entry.chain(self.number, self.head);
+        let written = Written { entry, hash, epoch: by.epoch, offline: by.offline };
         self.intents.remove(&intent.scan);
-        self.take_entry(entry, hash, epoch);
-        vec![Effect::Keep(Kept::Entry(entry, hash, epoch)), Effect::Forget(intent.scan)]
+        self.take_entry(written);
+        vec![Effect::Keep(Kept::Entry(written)), Effect::Forget(intent.scan)]
     }
 
-    fn take_entry(&mut self, entry: JournalEntry, hash: ChainHash, epoch: Option<u32>) {
+    fn take_entry(&mut self, written: Written) {
+        let Written { entry, hash, epoch, .. } = written;
         self.head = hash;
-        self.journal.insert(entry.sequence, (entry, hash));
+        self.journal.insert(entry.sequence, written);
         self.outbox.insert(entry.sequence);
         let own = self.own.entry(entry.digest).or_default();
         match entry.word {
@@ -421,7 +556,8 @@ impl Device {
             .outbox
             .iter()
             .take(REPORT_ENTRIES_MAX)
-            .filter_map(|sequence| self.journal.get(sequence).copied())
+            .filter_map(|sequence| self.journal.get(sequence))
+            .map(|written| (written.entry, written.hash))
             .collect();
         let complete = entries.len() == self.outbox.len();
         Report {
@@ -523,7 +659,7 @@ impl Device {
     }
 
     /// The whole journal, oldest first.
-    pub fn journal(&self) -> impl Iterator<Item = &(JournalEntry, ChainHash)> {
+    pub fn journal(&self) -> impl Iterator<Item = &Written> {
         self.journal.values()
     }
 }

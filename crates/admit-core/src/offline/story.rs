@@ -29,7 +29,8 @@ pub struct Told {
     pub use_no: u32,
     /// What it has come to.
     pub stage: Stage,
-    /// When, as surely as is known.
+    /// When: the server's own time for what it decided, and what the device surely knew for what it
+    /// decided by itself.
     pub bounds: Bounds,
 }
 
@@ -91,7 +92,7 @@ impl Story {
         let stage = known.and_then(|at| self.told.get(at)).map(|told| told.stage);
         let change = match (said.word, stage) {
             (Word::Done, None | Some(Stage::Refused)) => self.admit(device, said),
-            (Word::Done, Some(Stage::Claimed)) => self.confirm(known, said.bounds),
+            (Word::Done, Some(Stage::Claimed)) => self.confirm(known),
             (Word::Void, None) => self.refuse(device, said, Reason::GivenUp),
             (Word::Refused(reason), None) => self.refuse(device, said, reason),
             (Word::Void | Word::Refused(_), Some(Stage::Claimed | Stage::Done)) => self.undo(known),
@@ -130,10 +131,10 @@ impl Story {
         Change::Admit { use_no }
     }
 
-    fn confirm(&mut self, known: Option<usize>, bounds: Bounds) -> Change {
+    /// The time stays the server's own: it is exact, and was before green could be shown.
+    fn confirm(&mut self, known: Option<usize>) -> Change {
         let Some(told) = known.and_then(|at| self.told.get_mut(at)) else { return Change::Nothing };
         told.stage = Stage::Done;
-        told.bounds = bounds;
         Change::Confirm
     }
 

@@ -5,12 +5,12 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::device::{Answer, Denied, Effect, Intent, Kept, Report};
+use super::device::{Answer, Denied, Effect, Intent, Kept, Report, Written};
 use super::journal::{ChainHash, JournalEntry};
 use super::known::ShortDigest;
 use super::{Bounds, Word};
 use crate::admission::{Standing, Verdict};
-use crate::id::{Digest, GateNo, ScanId, TypeNo, UnixMs};
+use crate::id::{DeviceNo, Digest, GateNo, ScanId, TypeNo, UnixMs};
 use crate::reason::Reason;
 
 /// One entry of a journal.
@@ -39,10 +39,13 @@ pub struct WireEntry {
     /// The epoch of a changing code; only in what a device keeps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<u32>,
+    /// Whether the device decided by itself; only in what a device keeps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offline: Option<bool>,
 }
 
 impl WireEntry {
-    fn of(entry: &JournalEntry, hash: ChainHash, epoch: Option<u32>) -> Self {
+    fn of(entry: &JournalEntry, hash: ChainHash) -> Self {
         Self {
             token_hash: entry.digest.to_string(),
             local_id: entry.scan.to_string(),
@@ -56,8 +59,14 @@ impl WireEntry {
             low_ms: entry.bounds.low.0,
             high_ms: entry.bounds.high.map(|high| high.0),
             hash: HEXLOWER.encode(&hash.0),
-            epoch,
+            epoch: None,
+            offline: None,
         }
+    }
+
+    fn kept(written: &Written) -> Self {
+        let Written { entry, hash, epoch, offline } = written;
+        Self { epoch: *epoch, offline: Some(*offline), ..Self::of(entry, *hash) }
     }
 
     fn read(&self) -> Option<(JournalEntry, ChainHash)> {
@@ -110,7 +119,7 @@ fn denied(text: &str) -> Option<Denied> {
 /// The body of a report.
 pub fn report(report: &Report) -> Value {
     let entries: Vec<_> =
-        report.entries.iter().map(|(entry, hash)| WireEntry::of(entry, *hash, None)).collect();
+        report.entries.iter().map(|(entry, hash)| WireEntry::of(entry, *hash)).collect();
     let returned: Vec<_> = report.returned.iter().map(|ticket| short_text(*ticket)).collect();
     let types: Vec<_> = report.returned_types.iter().map(|kind| kind.0).collect();
     json!({
@@ -124,8 +133,8 @@ pub fn report(report: &Report) -> Value {
 }
 
 /// A whole journal.
-pub fn journal<'a>(entries: impl Iterator<Item = &'a (JournalEntry, ChainHash)>) -> Value {
-    let entries = entries.map(|(entry, hash)| json!(WireEntry::of(entry, *hash, None)));
+pub fn journal<'a>(entries: impl Iterator<Item = &'a Written>) -> Value {
+    let entries = entries.map(|written| json!(WireEntry::kept(written)));
     Value::from(entries.collect::<Vec<_>>())
 }
 
@@ -181,9 +190,7 @@ pub fn kept(kept: &Kept) -> Value {
             "kind": "intent", "scan": intent.scan.to_string(),
             "digest": intent.digest.to_string(), "gate": intent.gate.0,
         }),
-        Kept::Entry(entry, hash, epoch) => {
-            json!({"kind": "entry", "entry": WireEntry::of(entry, *hash, *epoch)})
-        }
+        Kept::Entry(written) => json!({"kind": "entry", "entry": WireEntry::kept(written)}),
         Kept::Acknowledged(sequences) => json!({"kind": "acknowledged", "sequences": sequences}),
         Kept::Changes { from, next, changes } => json!({
             "kind": "changes", "from": from, "next": next,
@@ -198,6 +205,13 @@ pub fn kept(kept: &Kept) -> Value {
             json!({"kind": "lease_over", "type": kind.0, "since": since})
         }
         Kept::Shown(notice) => json!({"kind": "shown", "notice": notice}),
+        Kept::Peer(device, entries) => {
+            let entries: Vec<_> = entries
+                .iter()
+                .map(|(sequence, digest)| json!([sequence, digest.to_string()]))
+                .collect();
+            json!({"kind": "peer", "device": device.0, "entries": entries})
+        }
         Kept::Clock(newest, offset, contact) => json!({
             "kind": "clock", "newest": newest.map(|at| at.0), "offset": offset,
             "contact": contact.map(|at| at.0),
@@ -219,7 +233,8 @@ pub fn read_kept(text: &str) -> Option<Kept> {
         "entry" => {
             let wire: WireEntry = serde_json::from_value(value.get("entry")?.clone()).ok()?;
             let (entry, hash) = wire.read()?;
-            Kept::Entry(entry, hash, wire.epoch)
+            let offline = wire.offline.unwrap_or(true);
+            Kept::Entry(Written { entry, hash, epoch: wire.epoch, offline })
         }
         "acknowledged" => {
             let all = value.get("sequences")?.as_array()?;
@@ -236,6 +251,12 @@ pub fn read_kept(text: &str) -> Option<Kept> {
         }
         "lease_lost" => Kept::LeaseLost(short(string("ticket")?)?),
         "lease_over" => Kept::LeaseOver(TypeNo(u8::try_from(int("type")?).ok()?), int("since")?),
+        "peer" => {
+            let all = value.get("entries")?.as_array()?;
+            let one =
+                |one: &Value| Some((one.get(0)?.as_u64()?, Digest(hex(one.get(1)?.as_str()?)?)));
+            Kept::Peer(DeviceNo(int("device")?), all.iter().map(one).collect::<Option<_>>()?)
+        }
         "shown" => Kept::Shown(value.get("notice")?.as_u64()?),
         "clock" => {
             Kept::Clock(int("newest").map(UnixMs), int("offset")?, int("contact").map(UnixMs))
@@ -282,7 +303,8 @@ mod tests {
             word,
             bounds: Bounds { low: UnixMs(7), high },
         };
-        Kept::Entry(entry, entry.chain(crate::id::DeviceNo(1), BEGINNING), Some(9))
+        let hash = entry.chain(DeviceNo(1), BEGINNING);
+        Kept::Entry(Written { entry, hash, epoch: Some(9), offline: false })
     }
 
     #[test]
@@ -302,6 +324,7 @@ mod tests {
             Kept::LeaseLost(ShortDigest([6; 8])),
             Kept::LeaseOver(TypeNo(2), 11),
             Kept::Shown(12),
+            Kept::Peer(DeviceNo(3), vec![(1, Digest([4; 32]))]),
             Kept::Clock(Some(UnixMs(1)), -5, None),
         ];
         for one in all {

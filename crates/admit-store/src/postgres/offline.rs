@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use admit_core::admission::Standing;
 use admit_core::id::{DeviceNo, Digest, EventNo, TypeNo, UnixMs};
 use admit_core::log::leaf::{Leaf, LogKey};
-use admit_core::offline::Bounds;
 use admit_core::offline::device::Denied;
 use admit_core::offline::journal::{ChainHash, SYNC_ENTRIES_MAX};
 use admit_core::offline::known::{CHANGES_MAX, ShortDigest};
@@ -32,7 +31,7 @@ pub(super) struct Pen {
     event: EventNo,
     held: Held,
     scans: Vec<(ScanRecord, Option<i64>)>,
-    confirmed: Vec<(i64, Bounds)>,
+    confirmed: Vec<i64>,
     conflicts: Vec<Conflict>,
 }
 
@@ -76,8 +75,8 @@ impl Ink for Pen {
         Ok(seq)
     }
 
-    fn confirm(&mut self, seq: i64, bounds: Bounds) -> Result<()> {
-        self.confirmed.push((seq, bounds));
+    fn confirm(&mut self, seq: i64) -> Result<()> {
+        self.confirmed.push(seq);
         Ok(())
     }
 
@@ -88,17 +87,12 @@ impl Ink for Pen {
 }
 
 /// Rows of scans are changed only here, and only of tickets whose rows are held.
-async fn confirm(tx: &Transaction<'_>, event: EventNo, all: &[(i64, Bounds)]) -> Done<()> {
-    if all.is_empty() {
+async fn confirm(tx: &Transaction<'_>, event: EventNo, seqs: &[i64]) -> Done<()> {
+    if seqs.is_empty() {
         return Ok(());
     }
-    let seqs: Vec<_> = all.iter().map(|(seq, _)| *seq).collect();
-    let lows: Vec<_> = all.iter().map(|(_, bounds)| bounds.low.0).collect();
-    let highs: Vec<_> = all.iter().map(|(_, bounds)| bounds.high.map(|high| high.0)).collect();
-    let sql = "UPDATE scan SET done = 1, low = said.low, high = said.high
-         FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS said (seq, low, high)
-         WHERE scan.event = $1 AND scan.seq = said.seq";
-    query(tx, sql, &[&number(event), &seqs, &lows, &highs]).await?;
+    let sql = "UPDATE scan SET done = 1 WHERE event = $1 AND seq = ANY($2)";
+    query(tx, sql, &[&number(event), &seqs]).await?;
     Ok(())
 }
 

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use admit_core::admission::Standing;
 use admit_core::id::{DeviceNo, Digest, EventNo, TypeNo, UnixMs};
 use admit_core::log::leaf::{Leaf, LogKey};
-use admit_core::offline::Bounds;
 use admit_core::offline::device::Denied;
 use admit_core::offline::journal::{ChainHash, SYNC_ENTRIES_MAX};
 use admit_core::offline::known::{CHANGES_MAX, ShortDigest};
@@ -43,10 +42,8 @@ impl Ink for Pen<'_, '_> {
         insert_scan(self.tx, record, previous)
     }
 
-    fn confirm(&mut self, seq: i64, bounds: Bounds) -> Result<()> {
-        self.tx
-            .prepare_cached("UPDATE scan SET done = 1, low = ?2, high = ?3 WHERE seq = ?1")?
-            .execute(params![seq, bounds.low.0, bounds.high.map(|high| high.0)])?;
+    fn confirm(&mut self, seq: i64) -> Result<()> {
+        self.tx.prepare_cached("UPDATE scan SET done = 1 WHERE seq = ?1")?.execute([seq])?;
         Ok(())
     }
 

@@ -121,8 +121,8 @@ async fn two_gates_that_both_admitted_are_told_with_both_sides() {
     let edge = Edge::open().await;
     let token = edge.issue().await["token"].as_str().unwrap().to_owned();
     let (mut a, mut b) = (edge.gate(1, 1).await, edge.gate(2, 2).await);
-    a.gate.consume(&token, UnixMs(NOW));
-    b.gate.consume(&token, UnixMs(NOW + 1500));
+    a.gate.consume(&token, UnixMs(NOW - 1500));
+    b.gate.consume(&token, UnixMs(NOW));
     edge.sync(&a.list()).await.expect(StatusCode::OK);
     let done = edge.sync(&b.list()).await.expect(StatusCode::OK).json();
     let conflict = &done["conflicts"][0];
