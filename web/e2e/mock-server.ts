@@ -19,6 +19,8 @@ import type {
   TicketType,
   Verdict,
 } from '../lib/api/types.ts'
+import { casesOf, enter, leave, type Names, offlineState, type Report, sync } from './mock-offline.ts'
+import { issuerKey, mint } from './mock-tickets.ts'
 
 const root = new URL('..', import.meta.url).pathname
 const now = () => new Date().toISOString()
@@ -45,6 +47,7 @@ class Refusal extends Error {
 }
 
 type MockTicket = DeskTicket & {
+  hash: string
   event: string
   access: string
   code: string
@@ -52,7 +55,7 @@ type MockTicket = DeskTicket & {
   scans: Scan[]
   reason: string | null
 }
-type MockDevice = Device & { token: string; event: string }
+type MockDevice = Device & { token: string; event: string; public_key: string | null }
 type Pairing = {
   code: string
   event: string
@@ -76,6 +79,11 @@ function makeState() {
     verdicts: new Map<string, { status: number; body: Verdict }>(),
     streams: new Map<ServerResponse, string>(),
     seq: 0,
+    offline: offlineState(),
+    /** Tickets of one page of the download. */
+    downloadPage: 100,
+    /** Tests hold answers back by it: a path's calls wait until it resolves, or fail when it rejects. */
+    before: null as ((path: string) => Promise<void> | void) | null,
     /** Tests turn it on: the gate's calls get no answer. */
     dead: false,
   }
@@ -219,6 +227,7 @@ function seed(state: State): void {
     platform: 'Android Chrome',
     token: `adm1_device_${randomBytes(24).toString('base64url')}`,
     event: 'night-of-brass',
+    public_key: null,
   }
   state.devices.set(device.id, device)
   state.devices.set(2, { ...device, id: 2, name: 'Old tablet', token: 'none', revoked_at: inMinutes(-30) })
@@ -278,9 +287,10 @@ function issue(
   if (type.issued >= type.quota) throw new Refusal(409, 'sold_out', 'This ticket type is sold out.')
   type.issued += 1
   event.issued += 1
-  const plain = draw(10)
+  const { number, code, hash } = mint(event.number, type.number, type.max_uses, type.gates)
   const ticket: MockTicket = {
-    number: `${plain.slice(0, 4)}-${plain.slice(4, 8)}-${plain.slice(8)}`,
+    number,
+    hash,
     ticket_type: { number: type.number, name: type.name },
     status: 'issued',
     uses: 0,
@@ -294,7 +304,7 @@ function issue(
     erased: false,
     event: event.slug,
     access: `adm1_ticket_${randomBytes(24).toString('base64url')}`,
-    code: `A1:${draw(134)}`,
+    code,
     answers: input.answers ?? {},
     scans: [],
     reason: null,
@@ -390,7 +400,8 @@ async function handle(state: State, request: IncomingMessage, response: ServerRe
   if (parts[0] === 'events') return publicApi(state, method, parts, request, response)
   if (parts[0]?.startsWith('ticket')) return ticketApi(state, parts[0], request, response)
   if (parts[0] === 'session') return sessionApi(state, method, request, response)
-  if (parts[0] === 'pair' || parts[0] === 'gate') return gateApi(state, method, parts, request, response)
+  if (parts[0] === 'pair' || parts[0] === 'gate' || parts[0] === 'sync_offline')
+    return gateApi(state, method, parts, request, response)
   if (parts[0] === 'desk') return deskApi(state, method, parts, request, response)
   throw new Refusal(404, 'not_found', 'There is nothing here.')
 }
@@ -561,8 +572,13 @@ async function gateApi(
   response: ServerResponse,
 ) {
   if (state.dead) return void request.socket.destroy()
+  try {
+    await state.before?.(parts.join('/'))
+  } catch {
+    return void request.socket.destroy()
+  }
   if (parts[0] === 'pair') {
-    const input = await bodyOf<{ code: string; platform: string }>(request)
+    const input = await bodyOf<{ code: string; platform: string; public_key?: string }>(request)
     const plain = input.code.replaceAll('-', '')
     const pairing = state.pairings.get(plain)
     if (!pairing || pairing.used || pairing.expires < Date.now())
@@ -577,6 +593,7 @@ async function gateApi(
       platform: input.platform,
       token: `adm1_device_${randomBytes(24).toString('base64url')}`,
       event: pairing.event,
+      public_key: input.public_key ?? null,
     }
     state.devices.set(device.id, device)
     return send(response, 200, { device_id: device.id, token: device.token, gate: device.gate })
@@ -585,10 +602,12 @@ async function gateApi(
   if (!device) throw new Refusal(401, 'not_signed_in', 'Unknown device.')
   if (device.revoked_at) throw new Refusal(401, 'device_revoked', 'This device was removed.')
   const event = eventOf(state, device.event)
-  if (parts.length === 1) return send(response, 200, setupOf(event, device))
+  if (parts[0] === 'sync_offline') return syncDevice(state, event, device, request, response)
+  if (parts.length === 1) return send(response, 200, setupOf(state, event, device))
+  if (parts[1] === 'download') return downloadPart(state, event, request, response)
   if (parts.length === 4 && parts[3] === 'undo') return undo(state, event, device, parts[2] ?? '', response)
   if (method !== 'POST') throw new Refusal(404, 'not_found', 'There is nothing here.')
-  const input = await bodyOf<{ code: string; gate: number; scan_id: string }>(request)
+  const input = await bodyOf<AdmissionInput>(request)
   const known = state.verdicts.get(input.scan_id)
   if (known) return send(response, known.status, { ...known.body, repeated: true })
   const answer = decide(state, event, device, input)
@@ -597,7 +616,67 @@ async function gateApi(
   publish(state, event)
 }
 
-function setupOf(event: DeskEvent, device: MockDevice): GateSetup {
+type AdmissionInput = { code: string; gate: number; scan_id: string; confirm?: boolean }
+
+const namesOf = (state: State, event: DeskEvent): Names => ({
+  device: id => state.devices.get(id)?.name ?? '',
+  gate: number => event.gates.find(gate => gate.number === number)?.name ?? '',
+  ticket: hash => {
+    const ticket = [...state.tickets.values()].find(one => one.hash === hash)
+    return {
+      number: ticket?.number ?? '',
+      type: ticket?.ticket_type.name ?? '',
+      maxUses: ticket?.max_uses ?? 0,
+    }
+  },
+})
+
+async function syncDevice(
+  state: State,
+  event: DeskEvent,
+  device: MockDevice,
+  request: IncomingMessage,
+  response: ServerResponse,
+) {
+  const report = await bodyOf<Report>(request)
+  const answer = sync(state.offline, event.slug, device.id, report, namesOf(state, event))
+  for (const told of report.accepted_tokens) countEntries(state, event, device, told.token_hash)
+  send(response, 200, answer)
+  if (answer.stored > 0) publish(state, event)
+}
+
+/** What was told by sync counts as entries of the ticket, in the figures and in the feed. */
+function countEntries(state: State, event: DeskEvent, device: MockDevice, hash: string): void {
+  const ticket = [...state.tickets.values()].find(one => one.hash === hash)
+  if (!ticket) return
+  const inside = state.offline.entries.filter(
+    entry => entry.token_hash === hash && (entry.stage === 'done' || entry.stage === 'claim'),
+  ).length
+  const told = ticket.scans.filter(scan => scan.verdict === 'admit').length
+  const back = ticket.scans.filter(scan => scan.verdict === 'undo').length
+  const facts = { ticket, gate: event.gates.find(one => one.number === device.gate), device: device.name }
+  for (let count = told - back; count < inside; count++)
+    record(state, event, { ...facts, verdict: 'admit', at: now() })
+  for (let count = told - back; count > inside; count--)
+    record(state, event, { ...facts, verdict: 'undo', at: now() })
+  ticket.uses = inside
+  ticket.status = inside > 0 ? 'used' : 'issued'
+}
+
+function downloadPart(state: State, event: DeskEvent, request: IncomingMessage, response: ServerResponse) {
+  const all = [...state.tickets.values()].filter(ticket => ticket.event === event.slug)
+  const after = Number(new URL(request.url ?? '/', 'http://localhost').searchParams.get('after') ?? 0)
+  const next = after + state.downloadPage < all.length ? String(after + state.downloadPage) : null
+  const tickets = all.slice(after, after + state.downloadPage).map(ticket => ({
+    id: ticket.number,
+    token_hash: ticket.hash,
+    type: ticket.ticket_type.number,
+    state: ticket.status,
+  }))
+  send(response, 200, { event: event.slug, made_at: now(), total: all.length, next, tickets, keys: [] })
+}
+
+function setupOf(state: State, event: DeskEvent, device: MockDevice): GateSetup {
   const { number, slug, name, venue, time_zone, doors_at, starts_at, ends_at, show_name_at_gate } = event
   return {
     device: { id: device.id, name: device.name, gate: device.gate },
@@ -612,23 +691,35 @@ function setupOf(event: DeskEvent, device: MockDevice): GateSetup {
       ends_at,
       show_name_at_gate,
       closes_at_ms: Date.parse(ends_at),
+      offline_hours: event.offline_hours ?? 12,
+      offline_after_ms: 1_500,
     },
     gates: event.gates,
-    ticket_types: event.ticket_types,
-    // An algorithm that no rules know: the mock's codes are not signed, so the device must ask.
-    keys: [{ key_id: 1, algorithm: 'mock', public_key: null, not_after: null, not_after_ms: null }],
+    ticket_types: event.ticket_types.map(({ number, name, offline = 'any' }) => ({
+      number,
+      name,
+      offline,
+      lease_since: null,
+    })),
+    keys: [{ key_id: 1, algorithm: 'ed25519', public_key: issuerKey, not_after: null, not_after_ms: null }],
+    peers: [...state.devices.values()]
+      .filter(one => one.event === event.slug && one.public_key && !one.revoked_at)
+      .map(one => ({ device: one.id, name: one.name, vkey: vkeyOf(event.number, one) })),
     server_time: now(),
   }
 }
 
+/** C2SP signed-note verifier key of a device's lists. */
+function vkeyOf(event: number, device: MockDevice): string {
+  const name = `admit-one/event-${event}/device-${device.id}`
+  const key = Buffer.concat([Buffer.from([1]), Buffer.from(device.public_key ?? '', 'base64url')])
+  const id = createHash('sha256').update(`${name}\n`).update(key).digest('hex').slice(0, 8)
+  return `${name}+${id}+${key.toString('base64')}`
+}
+
 const bareNumber = (text: string) => text.toUpperCase().replace(/[^0-9A-Z]/g, '')
 
-function decide(
-  state: State,
-  event: DeskEvent,
-  device: MockDevice,
-  input: { code: string; gate: number; scan_id: string },
-) {
+function decide(state: State, event: DeskEvent, device: MockDevice, input: AdmissionInput) {
   const ticket = [...state.tickets.values()].find(
     candidate =>
       candidate.event === event.slug &&
@@ -677,6 +768,15 @@ function decide(
     undo_until: null,
   }
   if (ticket && !reason) {
+    const at = Date.now()
+    enter(
+      state.offline,
+      {
+        ...{ event: event.slug, device: device.id, gate: input.gate, at, low: at, sequence: null },
+        ...{ local_id: input.scan_id, token_hash: ticket.hash, stage: input.confirm ? 'claim' : 'done' },
+      },
+      ticket.max_uses,
+    )
     ticket.uses += 1
     ticket.status = 'used'
     ticket.first_admitted_at ??= now()
@@ -702,6 +802,7 @@ function undo(
   if (known?.body.verdict !== 'admit' || !ticket)
     throw new Refusal(409, 'undo_refused', 'There is nothing to undo.')
   ticket.uses -= 1
+  leave(state.offline, scanId)
   if (ticket.uses === 0) {
     ticket.status = 'issued'
     ticket.first_admitted_at = null
@@ -766,6 +867,7 @@ const deskView = ({
   event: _event,
   access: _access,
   code: _code,
+  hash: _hash,
   answers: _answers,
   scans: _scans,
   reason: _reason,
@@ -805,6 +907,8 @@ async function deskApi(
     if (method === 'PATCH') Object.assign(event, await bodyOf<Partial<EventInput>>(request))
     return send(response, 200, event)
   }
+  if (noun === 'conflicts')
+    return send(response, 200, { conflicts: casesOf(state.offline, slug, namesOf(state, event)) })
   if (noun === 'stats') return send(response, 200, statsOf(state, event))
   if (noun === 'live') {
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
@@ -881,7 +985,15 @@ async function deskDevices(
     return send(response, 204, undefined)
   }
   const devices = [...state.devices.values()].filter(device => device.event === event.slug)
-  send(response, 200, { devices: devices.map(({ token: _token, event: _event, ...device }) => device) })
+  const { seen, spent } = state.offline
+  send(response, 200, {
+    devices: devices.map(({ token: _token, event: _event, public_key: _key, ...device }) => ({
+      ...device,
+      ...(seen.get(device.id) ?? { last_sync_at: null, pending: null, persisted: null, battery: null }),
+      cursor_lag: seen.has(device.id) ? 0 : spent.length,
+      unconfirmed: 0,
+    })),
+  })
 }
 
 async function deskTickets(
@@ -920,7 +1032,11 @@ async function deskTickets(
   const ticket = state.tickets.get(number)
   if (ticket?.event !== event.slug) throw new Refusal(404, 'not_found', 'There is no such ticket.')
   if (action === 'pdf') return send(response, 200, pdfOf(ticket), 'application/pdf')
-  if (action === 'revoke') ticket.status = 'revoked'
+  if (action === 'revoke') {
+    ticket.status = 'revoked'
+    state.offline.revoked.add(ticket.hash)
+  }
+  if (action === 'reinstate') state.offline.revoked.delete(ticket.hash)
   if (action === 'reinstate') ticket.status = ticket.uses > 0 ? 'used' : 'issued'
   if (action === 'erase')
     Object.assign(ticket, { name: null, email: null, phone: null, answers: {}, erased: true })

@@ -26,7 +26,7 @@ export async function findPlace(): Promise<Place> {
   return { url: mock.url, username: 'demo', password: 'demo-password', mock, close: mock.close }
 }
 
-export async function launch(extra: string[] = []): Promise<Browser> {
+const argsWith = (extra: string[]) => {
   const args = [
     '--no-sandbox',
     '--disable-gpu',
@@ -40,7 +40,28 @@ export async function launch(extra: string[] = []): Promise<Browser> {
   // Playwright's ignoreHTTPSErrors breaks service workers; naming the server's key does not.
   if (process.env.ADMIT_CA_SPKI)
     args.push(`--ignore-certificate-errors-spki-list=${process.env.ADMIT_CA_SPKI}`)
-  return chromium.launch({ executablePath: process.env.ADMIT_CHROMIUM ?? '/usr/bin/chromium', args })
+  return args
+}
+
+const executablePath = process.env.ADMIT_CHROMIUM ?? '/usr/bin/chromium'
+
+export const launch = (extra: string[] = []): Promise<Browser> =>
+  chromium.launch({ executablePath, args: argsWith(extra) })
+
+/** A browser whose disk outlives it, so that it can be killed and come back. */
+export async function launchKept(
+  folder: string,
+  options: BrowserContextOptions = {},
+): Promise<BrowserContext> {
+  const context = await chromium.launchPersistentContext(folder, {
+    executablePath,
+    args: argsWith([]),
+    locale: 'en-GB',
+    ...options,
+  })
+  context.setDefaultTimeout(15_000)
+  context.on('page', page => watch(page))
+  return context
 }
 
 /** Refusals of the content security policy and uncaught errors fail the run, wherever they happen. */

@@ -261,9 +261,14 @@ async function takeSetup(fresh: GateSetup, keep: boolean): Promise<void> {
   void lookForShell()
 }
 
+/** The app's shell is kept once its worker is active: it becomes so only when everything was fetched. */
 async function lookForShell(): Promise<void> {
-  const names = await caches?.keys().catch(() => [])
-  shellKept.value = names?.some(name => name.startsWith('admit-gate-')) ?? false
+  const registration = await navigator.serviceWorker?.getRegistration('/gate/').catch(() => undefined)
+  shellKept.value = Boolean(registration?.active)
+  if (shellKept.value || !registration) return
+  void navigator.serviceWorker.ready.then(() => {
+    shellKept.value = true
+  })
 }
 
 export async function askPersistence(): Promise<void> {

@@ -3,8 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { gzipSync } from 'node:zlib'
 
 const dist = new URL('../dist', import.meta.url).pathname
-
-const budgets = { register: 15, wallet: 30, gate: 28, desk: 30, docs: 15, help: 8, sandbox: 30 }
+const budgets = { register: 15, wallet: 30, gate: 25, desk: 30, docs: 15, help: 8, sandbox: 30 }
 let failed = false
 for (const [app, budget] of Object.entries(budgets)) {
   const html = await readFile(`${dist}/${app}/index.html`, 'utf8')

@@ -74,12 +74,15 @@ export function installable(): Plugin {
 
         // Everything the page may load, now or later: static and lazy chunks, styles, workers and wasm.
         const files = new Set<string>()
+        const visited = new Set<string>()
         // Only the gate judges without a network; the wallet loads the core when somebody checks a receipt.
         const wanted = (fileName: string) => app.page === 'gate' || !/admit_wasm/.test(fileName)
         const visit = (fileName: string) => {
           const chunk = bundle[fileName]
-          if (files.has(fileName) || !wanted(fileName) || chunk?.type !== 'chunk') return
-          files.add(fileName)
+          if (visited.has(fileName) || !wanted(fileName) || chunk?.type !== 'chunk') return
+          visited.add(fileName)
+          // A chunk of styles alone is no file in the end; one that is not there would fail the whole installation.
+          if (!Object.keys(chunk.modules).every(id => id.endsWith('.css'))) files.add(fileName)
           for (const css of chunk.viteMetadata?.importedCss ?? []) files.add(css)
           for (const asset of chunk.viteMetadata?.importedAssets ?? []) {
             if (wanted(asset)) files.add(asset)
