@@ -19,6 +19,7 @@ mod event;
 mod live;
 mod log;
 mod metrics;
+mod offline;
 mod personal_data;
 mod registration;
 mod rotation;
