@@ -13,6 +13,7 @@ import { SignIn } from './sign-in.tsx'
 import { t } from './texts.ts'
 
 const DevicePage = lazy(() => import('./device-page.tsx').then(page => page.DevicePage))
+const DoublesPage = lazy(() => import('./doubles-page.tsx').then(page => page.DoublesPage))
 const LogPage = lazy(() => import('./log-page.tsx').then(page => page.LogPage))
 const NewEvent = lazy(() => import('./new-event.tsx').then(page => page.NewEvent))
 const SettingsPage = lazy(() => import('./settings-page.tsx').then(page => page.SettingsPage))
@@ -82,6 +83,8 @@ function Page() {
                 <SettingsPage event={event} onChange={change} />
               ) : here.section === 'devices' ? (
                 <DevicePage event={event} />
+              ) : here.section === 'doubles' ? (
+                <DoublesPage event={event} />
               ) : here.section === 'log' ? (
                 <LogPage event={event} />
               ) : (

@@ -8,7 +8,9 @@ import { CodeImage } from '../lib/ui/code-image.tsx'
 import { Confirm } from '../lib/ui/confirm.tsx'
 import { Field } from '../lib/ui/field.tsx'
 import { Modal } from '../lib/ui/modal.tsx'
+import { duration } from './doubles.ts'
 import { FormStatus } from './form-status.tsx'
+import { t as offline, plural } from './offline-texts.ts'
 import { countdown, newlyPaired } from './pairing.ts'
 import { mayWrite } from './session.ts'
 import { t } from './texts.ts'
@@ -141,6 +143,34 @@ function DeviceFacts({ device, event }: { device: Device; event: DeskEvent }) {
         ]
           .filter(Boolean)
           .join(' · ')}
+      </span>
+      {device.revoked_at === null && <Freshness device={device} />}
+    </span>
+  )
+}
+
+/** A heartbeat comes every quarter of a minute; three that are missing are news. */
+const STALE_MS = 45_000
+
+/** How fresh a scanner's knowledge is, and what it has not told yet. */
+function Freshness({ device }: { device: Device }) {
+  const { state, unconfirmed } = device
+  if (state === null) return <span class="freshness tag warn">{offline('never_synced')}</span>
+  const { last_sync_at: at, pending, persisted, battery } = state
+  const age = Math.max(0, Date.now() - Date.parse(at))
+  const ago = duration(age)
+  return (
+    <span class="freshness numeric">
+      <span class={`tag ${age > STALE_MS ? 'warn' : 'good'}`}>
+        {offline(age > STALE_MS ? 'stale' : 'synced_ago', { ago })}
+      </span>
+      {pending > 0 && <span class="tag warn">{plural('pending', pending)}</span>}
+      {unconfirmed > 0 && <span class="tag warn">{plural('unconfirmed', unconfirmed)}</span>}
+      {battery !== null && (
+        <span class={`tag ${battery < 20 ? 'bad' : ''}`}>{offline('battery', { percent: battery })}</span>
+      )}
+      <span class={`tag ${persisted ? '' : 'warn'}`}>
+        {offline(persisted ? 'storage_safe' : 'storage_unsafe')}
       </span>
     </span>
   )

@@ -5,6 +5,7 @@ import { momentOf, wallClock } from '../lib/time/wall-clock.ts'
 import { isZone } from '../lib/time/zone.ts'
 import { Field } from '../lib/ui/field.tsx'
 import { FormStatus } from './form-status.tsx'
+import { t as offline } from './offline-texts.ts'
 import { type QuestionDraft, QuestionEditor, questionsOf } from './question-editor.tsx'
 import { mayWrite } from './session.ts'
 import { slugFrom } from './slug.ts'
@@ -12,6 +13,8 @@ import { t } from './texts.ts'
 import { InvalidForm, textOf, useForm } from './use-form.ts'
 
 type EventFormProps = { event?: DeskEvent; submitText: string; send: (input: EventInput) => Promise<void> }
+
+const USUAL_OFFLINE_HOURS = 12
 
 const timeFields = ['doors_at', 'starts_at', 'ends_at'] as const
 
@@ -42,6 +45,9 @@ function readEvent(data: FormData, questions: Question[]): EventInput {
     if (moment === null) fields[name] = t('missing')
     return moment ?? ''
   }
+  const hours = textOf(data, 'offline_hours')
+  if (!/^\d+$/.test(hours) || Number(hours) < 1 || Number(hours) > 72)
+    fields.offline_hours = offline('bad_hours')
   const times = { doors_at: at('doors_at'), starts_at: required('starts_at'), ends_at: required('ends_at') }
   if (Object.keys(fields).length > 0) throw new InvalidForm(fields)
   return {
@@ -56,6 +62,7 @@ function readEvent(data: FormData, questions: Question[]): EventInput {
     show_name_at_gate: data.has('show_name_at_gate'),
     phone: textOf(data, 'phone') as PhoneRule,
     questions,
+    offline_hours: Number(hours),
   }
 }
 
@@ -217,6 +224,21 @@ export function EventForm({ event, submitText, send }: EventFormProps) {
               <span class="small soft">{t('show_name_hint')}</span>
             </span>
           </label>
+          <Field
+            name="offline_hours"
+            label={offline('hours')}
+            hint={offline('hours_hint')}
+            error={error.offline_hours}
+          >
+            {control => (
+              <input
+                {...control}
+                type="text"
+                inputMode="numeric"
+                defaultValue={event?.offline_hours ?? USUAL_OFFLINE_HOURS}
+              />
+            )}
+          </Field>
           <Field name="token_format" label={t('token_format')} error={error.token_format}>
             {control => (
               <select {...control}>

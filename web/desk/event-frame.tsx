@@ -14,6 +14,7 @@ export function EventFrame({ event, section, children }: EventFrameProps) {
     ['live', t('tab_live')],
     ['tickets', t('tab_tickets')],
     ['devices', t('tab_devices')],
+    ['doubles', t('tab_doubles')],
     ['settings', t('tab_settings')],
     ['log', t('tab_log')],
   ]
@@ -49,7 +50,9 @@ export function EventFrame({ event, section, children }: EventFrameProps) {
           ))}
         </nav>
       </div>
-      {!mayWrite.value && section !== 'live' && section !== 'log' && <p class="notice">{t('viewer_hint')}</p>}
+      {!mayWrite.value && !['live', 'doubles', 'log'].includes(section) && (
+        <p class="notice">{t('viewer_hint')}</p>
+      )}
       {children}
     </div>
   )

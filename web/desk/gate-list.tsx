@@ -2,10 +2,11 @@
 import { useState } from 'preact/hooks'
 import { addGate, changeGate } from '../lib/api/desk.ts'
 import { Problem } from '../lib/api/http.ts'
-import type { DeskEvent, Gate } from '../lib/api/types.ts'
+import type { DeskEvent, Gate, GateInput } from '../lib/api/types.ts'
 import { Field } from '../lib/ui/field.tsx'
 import { Modal } from '../lib/ui/modal.tsx'
 import { FormStatus } from './form-status.tsx'
+import { t as offline } from './offline-texts.ts'
 import { mayWrite } from './session.ts'
 import { t } from './texts.ts'
 import { InvalidForm, textOf, useForm } from './use-form.ts'
@@ -101,11 +102,25 @@ type GateFormProps = {
   onSaved: () => Promise<void>
 }
 
+const placeText = (gate: Gate | null) =>
+  gate && gate.latitude !== null && gate.longitude !== null ? `${gate.latitude}, ${gate.longitude}` : ''
+
+/** "52.539, 13.413" as two numbers; empty is no place. */
+function placeOf(text: string): GateInput {
+  if (text === '') return { latitude: null, longitude: null }
+  const found = /^(-?\d{1,2}(?:\.\d+)?)\s*[,;]\s*(-?\d{1,3}(?:\.\d+)?)$/.exec(text)
+  const [latitude, longitude] = [Number(found?.[1]), Number(found?.[2])]
+  if (!found || Math.abs(latitude) > 90 || Math.abs(longitude) > 180)
+    throw new InvalidForm({ place: offline('bad_place') })
+  return { latitude, longitude }
+}
+
 function GateForm({ event, gate, onCancel, onSaved }: GateFormProps) {
   const { busy, errors, props } = useForm(async data => {
     const name = textOf(data, 'name')
     if (!name) throw new InvalidForm({ name: t('missing') })
-    await (gate ? changeGate(event.slug, gate.number, { name }) : addGate(event.slug, { name }))
+    const input = { name, ...placeOf(textOf(data, 'place')) }
+    await (gate ? changeGate(event.slug, gate.number, input) : addGate(event.slug, input))
     await onSaved()
   })
   return (
@@ -114,6 +129,23 @@ function GateForm({ event, gate, onCancel, onSaved }: GateFormProps) {
       <Field name="name" label={t('gate_name')} error={errors.fields.name}>
         {control => (
           <input {...control} type="text" dir="auto" maxLength={60} defaultValue={gate?.name ?? ''} />
+        )}
+      </Field>
+      <Field
+        name="place"
+        label={offline('place')}
+        optional={t('optional')}
+        hint={offline('place_hint')}
+        error={errors.fields.place ?? errors.fields.latitude ?? errors.fields.longitude}
+      >
+        {control => (
+          <input
+            {...control}
+            type="text"
+            inputMode="decimal"
+            autocomplete="off"
+            defaultValue={placeText(gate)}
+          />
         )}
       </Field>
       <div class="row">

@@ -4,6 +4,7 @@ import type { DeskEvent, Scan, Stats } from '../lib/api/types.ts'
 import { reasonTitle } from '../lib/i18n/reasons.ts'
 import { preciseTimeIn } from '../lib/time/zone.ts'
 import { Arrivals } from './arrivals.tsx'
+import { useDoubles } from './doubles.ts'
 import { openFeed } from './live-feed.ts'
 import { eventPath, ticketPath } from './router.ts'
 import { t } from './texts.ts'
@@ -38,7 +39,7 @@ export function LivePage({ event }: { event: DeskEvent }) {
         <p class="waiting">{t('loading')}</p>
       ) : (
         <>
-          <Figures stats={state.stats} />
+          <Figures stats={state.stats} event={event} />
           <div class="live-grid">
             <div class="stack">
               <Gates stats={state.stats} />
@@ -58,7 +59,8 @@ export function LivePage({ event }: { event: DeskEvent }) {
   )
 }
 
-function Figures({ stats }: { stats: Stats }) {
+function Figures({ stats, event }: { stats: Stats; event: DeskEvent }) {
+  const doubles = useDoubles(event.slug, stats.entries)?.length ?? 0
   const share = stats.issued === 0 ? 0 : Math.min(1, stats.admitted / stats.issued)
   return (
     <div class="stub-lift">
@@ -92,6 +94,16 @@ function Figures({ stats }: { stats: Stats }) {
             <dd data-figure="refused">{number(stats.refused)}</dd>
             <dt>{t('refused')}</dt>
           </div>
+          {doubles > 0 && (
+            <div class="alarm">
+              <dd>
+                <a href={eventPath(event.slug, 'doubles')} data-figure="doubles">
+                  {number(doubles)}
+                </a>
+              </dd>
+              <dt>{t('double_entries')}</dt>
+            </div>
+          )}
         </dl>
       </section>
     </div>

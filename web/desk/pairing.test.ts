@@ -10,6 +10,8 @@ const device = (id: number, name: string): Device => ({
   paired_at: '',
   platform: '',
   revoked_at: null,
+  state: null,
+  unconfirmed: 0,
 })
 
 it('counts down to zero and not further', () => {

@@ -43,6 +43,8 @@ export const { t, plural } = translator({
   tab_settings: 'Settings',
   tab_log: 'Audit log',
   tab_devices: 'Devices',
+  tab_doubles: 'Double entries',
+  double_entries: 'entered twice',
   event_sections: 'Sections of this event',
   // live
   live: 'Live',

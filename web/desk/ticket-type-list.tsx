@@ -1,12 +1,14 @@
 // The ticket types of an event: how many, how many entries, when and where they hold.
 import { useState } from 'preact/hooks'
 import { addTicketType, changeTicketType } from '../lib/api/desk.ts'
-import type { CodeChange, DeskEvent, TicketType, TicketTypeInput } from '../lib/api/types.ts'
+import type { CodeChange, DeskEvent, OfflinePolicy, TicketType, TicketTypeInput } from '../lib/api/types.ts'
 import { momentOf, wallClock } from '../lib/time/wall-clock.ts'
 import { momentIn } from '../lib/time/zone.ts'
 import { Field } from '../lib/ui/field.tsx'
 import { Modal } from '../lib/ui/modal.tsx'
 import { FormStatus } from './form-status.tsx'
+import { OfflinePolicyFields } from './offline-policy.tsx'
+import { t as offline } from './offline-texts.ts'
 import { mayWrite } from './session.ts'
 import { plural, t } from './texts.ts'
 import { InvalidForm, textOf, useForm } from './use-form.ts'
@@ -89,6 +91,8 @@ function describe(type: TicketType, event: DeskEvent): string {
         ? t('uses_one')
         : plural('uses_many', type.max_uses),
     type.rotation !== 'none' && t('code_changes', { seconds: type.interval_s ?? USUAL_INTERVAL }),
+    type.offline === 'lease' && offline('lease_short'),
+    type.offline === 'refuse' && offline('refuse_short'),
     type.valid_from && `${t('valid_from')} ${momentIn(zone, type.valid_from)}`,
     type.valid_until && `${t('valid_until')} ${momentIn(zone, type.valid_until)}`,
     `${t('gates_allowed')} ${gates.length > 0 ? gates.join(', ') : t('gates_any')}`,
@@ -117,6 +121,10 @@ function readType(data: FormData, event: DeskEvent): TicketTypeInput {
     gates: data.getAll('gates').map(Number),
     rotation: textOf(data, 'rotation'),
   }
+  const offlinePolicy = textOf(data, 'offline') as OfflinePolicy
+  input.offline = offlinePolicy
+  // Whose lease it is means nothing for the others.
+  if (offlinePolicy === 'lease') input.lease_device = Number(textOf(data, 'lease_device')) || null
   if (data.has('interval_s')) input.interval_s = Number(textOf(data, 'interval_s'))
   if (Object.keys(fields).length > 0) throw new InvalidForm(fields)
   return input
@@ -197,6 +205,7 @@ function TicketTypeForm({ event, type, onCancel, onSaved }: TicketTypeFormProps)
           )}
         </Field>
       )}
+      <OfflinePolicyFields event={event} type={type} />
       {event.gates.length > 0 && (
         <fieldset class="field">
           <legend>{t('gates_allowed')}</legend>

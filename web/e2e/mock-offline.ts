@@ -102,6 +102,8 @@ const sideOf = (entry: MockEntry, names: Names): EntrySide => ({
   gate: entry.gate,
   gate_name: names.gate(entry.gate),
   at: new Date(entry.at).toISOString(),
+  from: new Date(entry.low).toISOString(),
+  to: new Date(entry.at).toISOString(),
   local_id: entry.local_id,
 })
 
@@ -228,7 +230,7 @@ export const casesOf = (state: OfflineState, event: string, names: Names): Doubl
       entries: ordered(state, raised.hash).map((entry, index) => ({
         ...sideOf(entry, names),
         use: index + 1,
-        stage: entry.stage,
+        stage: entry.stage === 'claim' ? 'claimed' : entry.stage,
       })),
     }))
     .reverse()

@@ -136,6 +136,8 @@ function seed(state: State): void {
     name,
     slug: name.toLowerCase().replace(' ', '-'),
     open: true,
+    latitude: null,
+    longitude: null,
   }))
   const type = (
     number: number,
@@ -155,6 +157,9 @@ function seed(state: State): void {
     price_cents: 0,
     rotation: 'none',
     interval_s: null,
+    offline: 'any',
+    lease_device: null,
+    lease_holder: null,
     ...extra,
   })
   const event = (input: Partial<DeskEvent> & Pick<DeskEvent, 'slug' | 'name'>): DeskEvent => ({
@@ -169,6 +174,7 @@ function seed(state: State): void {
     registration: 'open',
     token_format: 'a1',
     show_name_at_gate: true,
+    offline_hours: 12,
     questions: [
       {
         key: 'diet',
@@ -227,6 +233,8 @@ function seed(state: State): void {
     platform: 'Android Chrome',
     token: `adm1_device_${randomBytes(24).toString('base64url')}`,
     event: 'night-of-brass',
+    state: null,
+    unconfirmed: 0,
     public_key: null,
   }
   state.devices.set(device.id, device)
@@ -593,6 +601,8 @@ async function gateApi(
       platform: input.platform,
       token: `adm1_device_${randomBytes(24).toString('base64url')}`,
       event: pairing.event,
+      state: null,
+      unconfirmed: 0,
       public_key: input.public_key ?? null,
     }
     state.devices.set(device.id, device)
@@ -666,12 +676,13 @@ function countEntries(state: State, event: DeskEvent, device: MockDevice, hash: 
 function downloadPart(state: State, event: DeskEvent, request: IncomingMessage, response: ServerResponse) {
   const all = [...state.tickets.values()].filter(ticket => ticket.event === event.slug)
   const after = Number(new URL(request.url ?? '/', 'http://localhost').searchParams.get('after') ?? 0)
-  const next = after + state.downloadPage < all.length ? String(after + state.downloadPage) : null
+  const next = after + state.downloadPage < all.length ? after + state.downloadPage : null
   const tickets = all.slice(after, after + state.downloadPage).map(ticket => ({
     id: ticket.number,
     token_hash: ticket.hash,
     type: ticket.ticket_type.number,
     state: ticket.status,
+    name: null,
   }))
   send(response, 200, { event: event.slug, made_at: now(), total: all.length, next, tickets, keys: [] })
 }
@@ -892,6 +903,7 @@ async function deskApi(
       ])
     const event: DeskEvent = {
       ...input,
+      offline_hours: input.offline_hours ?? 12,
       number: state.events.size + 1,
       created_at: now(),
       ticket_types: [],
@@ -930,6 +942,8 @@ async function deskApi(
   return deskTickets(state, event, key, action, request, response)
 }
 
+const offlineType = { offline: 'any', lease_device: null, lease_holder: null }
+
 async function deskPart(
   event: DeskEvent,
   noun: 'ticket-types' | 'gates',
@@ -947,9 +961,9 @@ async function deskPart(
   }
   const made =
     noun === 'gates'
-      ? { slug: String(input.name).toLowerCase(), open: true }
-      : { issued: 0, price_cents: 0, rotation: 'none', interval_s: null }
-  const item = { ...input, ...made, number: list.length + 1 }
+      ? { slug: String(input.name).toLowerCase(), open: true, latitude: null, longitude: null }
+      : { ...offlineType, issued: 0, price_cents: 0, rotation: 'none', interval_s: null }
+  const item = { ...made, ...input, number: list.length + 1 }
   list.push(item)
   event.capacity = event.ticket_types.reduce((sum, type) => sum + type.quota, 0)
   send(response, 201, item)
@@ -985,13 +999,11 @@ async function deskDevices(
     return send(response, 204, undefined)
   }
   const devices = [...state.devices.values()].filter(device => device.event === event.slug)
-  const { seen, spent } = state.offline
+  const { seen } = state.offline
   send(response, 200, {
     devices: devices.map(({ token: _token, event: _event, public_key: _key, ...device }) => ({
       ...device,
-      ...(seen.get(device.id) ?? { last_sync_at: null, pending: null, persisted: null, battery: null }),
-      cursor_lag: seen.has(device.id) ? 0 : spent.length,
-      unconfirmed: 0,
+      state: seen.get(device.id) ?? null,
     })),
   })
 }

@@ -5,8 +5,10 @@ import type {
   DeskTicket,
   DeskTicketDetail,
   Device,
+  DoubleEntryCase,
   EventInput,
   Gate,
+  GateInput,
   IssueInput,
   Pairing,
   PairingInput,
@@ -53,9 +55,9 @@ export const addTicketType = (slug: string, input: TicketTypeInput) =>
 export const changeTicketType = (slug: string, number: number, input: Partial<TicketTypeInput>) =>
   call<TicketType>('PATCH', `${event(slug)}/ticket-types/${number}`, { body: input })
 
-export const addGate = (slug: string, input: { name: string }) =>
+export const addGate = (slug: string, input: GateInput) =>
   call<Gate>('POST', `${event(slug)}/gates`, { body: input })
-export const changeGate = (slug: string, number: number, input: { name?: string; open?: boolean }) =>
+export const changeGate = (slug: string, number: number, input: GateInput) =>
   call<Gate>('PATCH', `${event(slug)}/gates/${number}`, { body: input })
 
 type TicketFilter = { query?: string; status?: string; cursor?: string; limit?: number }
@@ -79,6 +81,9 @@ export const createPairing = (slug: string, input: PairingInput) =>
   call<Pairing>('POST', `${event(slug)}/pairings`, { body: input })
 export const listDevices = (slug: string) => call<{ devices: Device[] }>('GET', `${event(slug)}/devices`)
 export const removeDevice = (slug: string, id: number) => call<void>('DELETE', `${event(slug)}/devices/${id}`)
+
+export const listDoubles = (slug: string) =>
+  call<{ conflicts: DoubleEntryCase[] }>('GET', `${event(slug)}/conflicts`)
 
 export const getStats = (slug: string) => call<Stats>('GET', `${event(slug)}/stats`)
 export const liveUrl = (slug: string) => `${event(slug)}/live`

@@ -32,7 +32,7 @@ export const syncOffline = async (token: string, body: unknown): Promise<string>
   return (await download('/v1/sync_offline', options)).text()
 }
 
-export const getDownloadPage = (token: string, after: string | null) =>
-  call<DownloadPage>('GET', `/v1/gate/download${after === null ? '' : `?after=${segment(after)}`}`, {
+export const getDownloadPage = (token: string, after: number | null) =>
+  call<DownloadPage>('GET', `/v1/gate/download${after === null ? '' : `?after=${after}`}`, {
     bearer: token,
   })

@@ -74,6 +74,26 @@ export interface paths {
         patch: operations["change_event"];
         trace?: never;
     };
+    "/v1/desk/events/{event}/conflicts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tickets with which more people entered than they were good for, the newest first, each with its
+         *     whole story.
+         */
+        get: operations["list_conflicts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/desk/events/{event}/devices": {
         parameters: {
             query?: never;
@@ -574,6 +594,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/gate/download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The event's tickets for a gate to keep before the doors open: numbers, states and public keys. No
+         *     name can be read without its ticket.
+         */
+        get: operations["gate_download"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/gate/spent/sync": {
         parameters: {
             query?: never;
@@ -656,6 +696,26 @@ export interface paths {
         post: operations["sign_in"];
         /** Signs out. */
         delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sync_offline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes in what a device did by itself, and tells it what it needs to know. As often as one likes:
+         *     everything is known by its name.
+         */
+        post: operations["sync_offline"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1096,6 +1156,28 @@ export interface components {
             paired_at: string;
             platform: string;
             revoked_at?: string | null;
+            state?: components["schemas"]["DeviceCondition"] | null;
+            /**
+             * Format: int32
+             * @description Admissions that it has not confirmed.
+             */
+            unconfirmed: number;
+        };
+        /** @description What a device said of itself at its last contact. */
+        DeviceCondition: {
+            /**
+             * Format: int32
+             * @description Percent.
+             */
+            battery?: number | null;
+            last_sync_at: string;
+            /**
+             * Format: int32
+             * @description Entries that waited on it.
+             */
+            pending: number;
+            /** @description Whether its browser promised to keep what it stores. */
+            persisted?: boolean | null;
         };
         /** @description A device of a program, which signs its own lists. */
         DeviceInput: {
@@ -1109,6 +1191,35 @@ export interface components {
         /** @description A list of devices. */
         Devices: {
             devices: components["schemas"]["Device"][];
+        };
+        /** @description Tickets for a gate to keep. */
+        DownloadPage: {
+            /** Format: int32 */
+            event: number;
+            keys: components["schemas"]["SetupKey"][];
+            made_at: string;
+            /**
+             * Format: int32
+             * @description Where the next page begins; null on the last.
+             */
+            next?: number | null;
+            tickets: components["schemas"]["DownloadTicket"][];
+            /** Format: int64 */
+            total: number;
+        };
+        /** @description One ticket. */
+        DownloadTicket: {
+            id: string;
+            /**
+             * @description The holder's name, locked by the ticket itself (base64); only where the event shows names at
+             *     gates.
+             */
+            name?: string | null;
+            /** @description `issued`, `used`, `revoked` or `transferred`. */
+            state: string;
+            token_hash: string;
+            /** Format: int32 */
+            type: number;
         };
         /** @description A gate by number and name. */
         EdgeGateName: {
@@ -1188,6 +1299,11 @@ export interface components {
             name: string;
             /** Format: int32 */
             number: number;
+            /**
+             * Format: int32
+             * @description Longest time without the server after which gates still admit, in hours.
+             */
+            offline_hours: number;
             phone: string;
             questions: components["schemas"]["Question"][];
             /** @description `open` or `closed`. */
@@ -1208,6 +1324,11 @@ export interface components {
             doors_at?: string | null;
             ends_at?: string | null;
             name?: string | null;
+            /**
+             * Format: int32
+             * @description 1 to 72.
+             */
+            offline_hours?: number | null;
             phone?: string | null;
             questions?: components["schemas"]["Question"][] | null;
             /** @description `open` or `closed`. */
@@ -1229,8 +1350,39 @@ export interface components {
             scans: components["schemas"]["Scan"][];
             stats: components["schemas"]["Stats"];
         };
+        /** @description A conflict with the ticket's whole story. */
+        ForensicConflict: components["schemas"]["OfflineConflict"] & {
+            /**
+             * Format: double
+             * @description Metres between the two gates; null when one does not say where it is.
+             */
+            distance_m?: number | null;
+            /**
+             * @description Every entry, the earliest for certain first; then claims that nobody confirmed and entries
+             *     that were taken back.
+             */
+            entries: components["schemas"]["ForensicEntry"][];
+        };
+        /** @description The conflicts of an event. */
+        ForensicConflicts: {
+            conflicts: components["schemas"]["ForensicConflict"][];
+        };
+        /** @description One entry of the story. */
+        ForensicEntry: components["schemas"]["Side"] & {
+            /** @description `done`, `claimed` or `void`. */
+            stage: string;
+            /** Format: int32 */
+            use: number;
+        };
         /** @description A gate as staff and devices see it. */
         Gate: {
+            /**
+             * Format: double
+             * @description Where it is, in degrees (WGS 84); null when nobody said.
+             */
+            latitude?: number | null;
+            /** Format: double */
+            longitude?: number | null;
             name: string;
             /** Format: int32 */
             number: number;
@@ -1240,6 +1392,13 @@ export interface components {
         };
         /** @description What is said of a gate; to change one, only what changes. */
         GateInput: {
+            /**
+             * Format: double
+             * @description Degrees (WGS 84), together with `longitude`; null for nowhere.
+             */
+            latitude?: number | null;
+            /** Format: double */
+            longitude?: number | null;
             name?: string | null;
             open?: boolean | null;
         };
@@ -1249,9 +1408,11 @@ export interface components {
             event: components["schemas"]["SetupEvent"];
             gates: components["schemas"]["Gate"][];
             keys: components["schemas"]["SetupKey"][];
+            /** @description Devices whose lists of spent tickets can be checked. */
+            peers: components["schemas"]["Peer"][];
             /** @description The server's clock, for the device to learn how far its own is off. */
             server_time: string;
-            ticket_types: components["schemas"]["TypeName"][];
+            ticket_types: components["schemas"]["SetupType"][];
         };
         /** @description The counts of one gate. */
         GateStats: {
@@ -1395,6 +1556,66 @@ export interface components {
             /** @description Whether the server could prove it. */
             valid: boolean;
         };
+        /** @description A ticket with which more people entered than it was good for. */
+        OfflineConflict: {
+            /** Format: int64 */
+            apart_ms: number;
+            /** @description When it was found. */
+            at: string;
+            /** @description The entry that counts: the earliest for certain. */
+            first: components["schemas"]["Side"];
+            /** @description Nobody can have been at both gates in that time: somebody else had a copy. */
+            fraud: boolean;
+            /**
+             * Format: int64
+             * @description Names the conflict: its leaf in the audit log.
+             */
+            id: number;
+            /** @description Which of them is this device's: `first`, `second`, `both`, or null. */
+            mine?: string | null;
+            /** @description Whether the order is certain, or the two may have been the other way round. */
+            order_certain: boolean;
+            /** @description The other. */
+            second: components["schemas"]["Side"];
+            ticket: string;
+            token_hash: string;
+            type_name: string;
+        };
+        /** @description One entry of a device's journal. */
+        OfflineEntry: {
+            /**
+             * Format: int32
+             * @description Number of the gate; absent for the one the device was set up for.
+             */
+            gate?: number | null;
+            /** @description SHA-256 of the journal up to here, hexadecimal. */
+            hash?: string | null;
+            /**
+             * Format: int64
+             * @description Not after; null when the device lost its clock.
+             */
+            high_ms?: number | null;
+            /** @description The device's own name of the scan. */
+            local_id: string;
+            /**
+             * Format: int64
+             * @description Not before, Unix ms by the server's clock.
+             */
+            low_ms?: number | null;
+            /** @description Why it was refused. */
+            reason?: string | null;
+            /**
+             * Format: int64
+             * @description Number in the device's journal, from 1; absent when it keeps none.
+             */
+            sequence?: number | null;
+            /** @description When, RFC 3339; instead of `low_ms` and `high_ms`. */
+            t?: string | null;
+            /** @description The ticket's digest, hexadecimal. */
+            token_hash: string;
+            /** @description `done` (somebody was let in; the default), `void` or `refused`. */
+            word?: string | null;
+        };
         /** @description What a device says to be paired. */
         PairInput: {
             /** @description As shown at the desk; case and dashes do not matter. */
@@ -1429,6 +1650,14 @@ export interface components {
              * @description The gate it stands at, if it is fixed.
              */
             gate?: number | null;
+        };
+        /** @description A device that signs what it tells other gates. */
+        Peer: {
+            /** Format: int64 */
+            device: number;
+            name: string;
+            /** @description What checks its signature (C2SP signed note). */
+            vkey: string;
         };
         /** @description Whether a ticket may enter, and why not. */
         Policy: {
@@ -1578,6 +1807,14 @@ export interface components {
             /** Format: int64 */
             sequence: number;
         };
+        /** @description An entry about a ticket that is not on the books. */
+        RefusedOffline: {
+            local_id: string;
+            /** @description `unknown`. */
+            reason: string;
+            /** Format: int64 */
+            sequence: number;
+        };
         /** @description A new ticket and the way back to it. */
         Registered: {
             /** @description Credential for the ticket's own endpoints. */
@@ -1704,6 +1941,11 @@ export interface components {
             /** @description What the QR says, or a ticket number typed by hand. */
             code: string;
             /**
+             * @description The device promises to say afterwards, in a report, whether somebody was let in; until then an
+             *     admission is a claim that accuses nobody.
+             */
+            confirm?: boolean;
+            /**
              * Format: int32
              * @description Number of the gate.
              */
@@ -1731,6 +1973,16 @@ export interface components {
             name: string;
             /** Format: int32 */
             number: number;
+            /**
+             * Format: int32
+             * @description How long this gate waits for an answer before it judges by itself.
+             */
+            offline_after_ms: number;
+            /**
+             * Format: int32
+             * @description Longest time without the server after which this gate still admits, in hours.
+             */
+            offline_hours: number;
             show_name_at_gate: boolean;
             slug: string;
             starts_at: string;
@@ -1748,6 +2000,35 @@ export interface components {
             not_after_ms?: number | null;
             /** @description Base64url; null for `hs256`, which only the server checks. */
             public_key?: string | null;
+        };
+        /** @description A ticket type as a gate needs it. */
+        SetupType: {
+            /**
+             * Format: int64
+             * @description From which position of the event's record on this device holds the lease; null when it does
+             *     not.
+             */
+            lease_since?: number | null;
+            name: string;
+            /** Format: int32 */
+            number: number;
+            /** @description What gates may do without the server: `any`, `lease` or `refuse`. */
+            offline: string;
+        };
+        /** @description One side of a conflict. */
+        Side: {
+            at: string;
+            /** Format: int64 */
+            device: number;
+            device_name: string;
+            /** @description Not before. */
+            from: string;
+            /** Format: int32 */
+            gate: number;
+            gate_name: string;
+            local_id: string;
+            /** @description Not after. */
+            to: string;
         };
         /** @description A name and a password. */
         SignIn: {
@@ -1769,6 +2050,23 @@ export interface components {
             public_key?: string | null;
             /** @description From when on it signs nothing; null while it signs. */
             retired_at?: string | null;
+        };
+        /** @description Entries at other gates. */
+        SpentChanges: {
+            /** @description Base64 of nine bytes each: the first eight of a digest, and +1 or -1. */
+            changes: string;
+            /**
+             * Format: int64
+             * @description After this position,
+             */
+            from: number;
+            /** @description Whether there is more. */
+            more: boolean;
+            /**
+             * Format: int64
+             * @description up to this one.
+             */
+            next: number;
         };
         /** @description Entries, as JSON and signed. */
         SpentExport: {
@@ -1831,12 +2129,68 @@ export interface components {
             /** Format: int64 */
             refused: number;
         };
+        /** @description What came of a report, and what the device needs to know. */
+        SyncAnswer: {
+            /** @description Sequence numbers that are durable here. */
+            acknowledged: number[];
+            /** @description Sequence numbers under which something else was told before, or whose hash does not fit. */
+            altered: number[];
+            /** @description Doubles that this report brought to light. */
+            conflicts: components["schemas"]["OfflineConflict"][];
+            /** @description Tickets that are no longer good: 16 hex digits, a colon, and why. */
+            denied: string[];
+            /** Format: int32 */
+            duplicates: number;
+            /** @description Sequence numbers before which entries are missing. */
+            missing: number[];
+            /** @description Doubles that this device has a part in and has not shown. */
+            notices: components["schemas"]["OfflineConflict"][];
+            /** @description Tickets whose lease is asked for. */
+            recalled: string[];
+            recalled_types: number[];
+            /** @description Entries about tickets that were never issued here. */
+            refused: components["schemas"]["RefusedOffline"][];
+            /** Format: int64 */
+            server_time_ms: number;
+            spent: components["schemas"]["SpentChanges"];
+            /** Format: int32 */
+            stored: number;
+        };
         /** @description A signed list to take in. */
         SyncInput: {
             /** @description Slug of the event. */
             event: string;
             /** @description The signed list. */
             signed: string;
+        };
+        /** @description What a device tells: seed 002's fields, and what makes it exact. */
+        SyncOffline: {
+            accepted_tokens: components["schemas"]["OfflineEntry"][];
+            /**
+             * Format: int64
+             * @description Up to which position the device knows the entries of others.
+             */
+            after?: number;
+            /**
+             * Format: int32
+             * @description Percent.
+             */
+            battery?: number | null;
+            /**
+             * Format: int32
+             * @description How many entries wait on the device.
+             */
+            pending?: number | null;
+            /** @description Whether its browser promised to keep what it stores. */
+            persisted?: boolean | null;
+            /** @description Tickets whose lease is given back: 16 hex digits each. */
+            returned?: string[];
+            /** @description Ticket types whose lease is given back. */
+            returned_types?: number[];
+            /** @description Conflicts that staff have seen, by id. */
+            shown?: number[];
+            /** @description What the device calls itself; only its credential counts. */
+            validator_id?: string | null;
         };
         /** @description What came of a list. */
         SyncSummary: {
@@ -1951,11 +2305,26 @@ export interface components {
             interval_s?: number | null;
             /** Format: int32 */
             issued: number;
+            /**
+             * Format: int64
+             * @description The device that shall hold the lease.
+             */
+            lease_device?: number | null;
+            /**
+             * Format: int64
+             * @description The device that holds it now.
+             */
+            lease_holder?: number | null;
             /** Format: int32 */
             max_uses: number;
             name: string;
             /** Format: int32 */
             number: number;
+            /**
+             * @description What gates may do without the server: `any` (admit by what they know), `lease` (only the device
+             *     that holds the lease) or `refuse`.
+             */
+            offline: string;
             /** Format: int32 */
             price_cents: number;
             /** Format: int32 */
@@ -1976,11 +2345,18 @@ export interface components {
              */
             interval_s?: number | null;
             /**
+             * Format: int64
+             * @description The device that shall hold the lease; null for none.
+             */
+            lease_device?: number | null;
+            /**
              * Format: int32
              * @description Entries of each ticket; 0 for any number.
              */
             max_uses?: number | null;
             name?: string | null;
+            /** @description What gates may do without the server: `any`, `lease` or `refuse`. */
+            offline?: string | null;
             /**
              * Format: int32
              * @description How many may be issued.
@@ -2334,6 +2710,47 @@ export interface operations {
             };
             /** @description Why there is no answer */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_conflicts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug */
+                event: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ForensicConflicts"];
+                };
+            };
+            /** @description Why there is no answer */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3649,6 +4066,47 @@ export interface operations {
             };
         };
     };
+    gate_download: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `next` of the page before. */
+                after: number | null;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DownloadPage"];
+                };
+            };
+            /** @description Why there is no answer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     gate_spent_sync: {
         parameters: {
             query?: never;
@@ -3929,6 +4387,66 @@ export interface operations {
             };
             /** @description Why there is no answer */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sync_offline: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SyncOffline"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SyncAnswer"];
+                };
+            };
+            /** @description Why there is no answer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No answer: repeat the same */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -42,11 +42,14 @@ export type Registered = Answer<'Registered', { ticket: Ticket; merkle_validatio
 
 // desk
 export type Session = Answer<'Who', { role: Role }>
-export type Gate = Answer<'Gate'> & GatePlace
+export type Gate = Answer<'Gate'>
+export type GateInput = Schemas['GateInput']
 export type CodeChange = 'none' | 'device' | 'shared'
-export type TicketType = Answer<'TicketType', { rotation: CodeChange; interval_s: number | null }> &
-  TypeOffline
-export type TicketTypeInput = Schemas['TicketTypeInput'] & Pick<TypeOffline, 'offline' | 'lease_device'>
+export type TicketType = Answer<
+  'TicketType',
+  { rotation: CodeChange; interval_s: number | null; offline: OfflinePolicy }
+>
+export type TicketTypeInput = Schemas['TicketTypeInput']
 type EventWords = {
   questions: Question[]
   phone: PhoneRule
@@ -69,7 +72,8 @@ export type EventInput = Pick<
   | 'starts_at'
   | 'ends_at'
   | 'show_name_at_gate'
-> & { offline_hours?: number }
+  | 'offline_hours'
+>
 export type DeskTicket = Answer<'DeskTicket', { status: TicketStatus }>
 export type Scan = Answer<'Scan', { verdict: 'admit' | 'refuse' | 'undo' }>
 export type DeskTicketDetail = DeskTicket & {
@@ -82,101 +86,38 @@ export type TicketPage = Answer<'Tickets', { tickets: DeskTicket[] }>
 export type IssueInput = Schemas['TicketInput']
 export type Pairing = Answer<'Pairing'>
 export type PairingInput = Schemas['PairingInput']
-export type Device = Answer<'Device'> & DeviceFreshness
+export type Device = Answer<'Device'>
 export type Stats = Answer<'Stats'>
 export type LiveMessage = { stats: Stats; scans: Scan[] }
 
-// By hand until the server's schema has them: the shapes of the offline gate.
+// gates without the network
 export type OfflinePolicy = 'any' | 'lease' | 'refuse'
 /** Where somebody came in with the ticket; of two, `first` is the earliest for certain, the one that counts. */
-export type EntrySide = {
-  device: number
-  device_name: string
-  gate: number
-  gate_name: string
-  at: string
-  local_id: string
-}
+export type EntrySide = Answer<'Side'>
+type DoubleWords = { mine: 'first' | 'second' | 'both' | null }
 /** A ticket that entered more often than it may. */
-export type DoubleEntry = {
-  id: number
-  ticket: string
-  token_hash: string
-  type_name: string
-  first: EntrySide
-  second: EntrySide
-  mine: 'first' | 'second' | 'both' | null
-  apart_ms: number
-  order_certain: boolean
-  fraud: boolean
-  at: string
-}
+export type DoubleEntry = Answer<'OfflineConflict', DoubleWords>
 /** The same for the desk: with every entry of the ticket, in the order of certainty. */
-export type DoubleEntryCase = DoubleEntry & {
-  entries: (EntrySide & { use: number | null; stage: string })[]
-  distance_m?: number | null
-}
-export type SyncAnswer = {
-  acknowledged: number[]
-  stored: number
-  duplicates: number
-  refused: { sequence: number; local_id: string; reason: string }[]
-  altered: number[]
-  missing: number[]
-  conflicts: DoubleEntry[]
-  notices: DoubleEntry[]
-  spent: { from: number; next: number; more: boolean; changes: string }
-  denied: string[] | null
-  recalled: string[]
-  recalled_types: number[]
-  server_time_ms: number
-}
-export type DownloadedTicket = {
-  id: string
-  token_hash: string
-  type: number
-  state: TicketStatus
-  name?: string
-}
-export type DownloadPage = {
-  made_at: string
-  total: number
-  next: string | null
-  tickets: DownloadedTicket[]
-}
-export type Peer = { device: number; name: string; vkey: string }
-/** What `GET /v1/gate` gains; an older server, or a copy kept from one, says none of it. */
-type OfflineSetup = {
-  event: { offline_hours?: number; offline_after_ms?: number }
-  ticket_types: { offline?: OfflinePolicy; lease_since?: number | null }[]
-  peers?: Peer[]
-}
-export type DeviceFreshness = {
-  last_sync_at?: string | null
-  pending?: number | null
-  persisted?: boolean | null
-  battery?: number | null
-  cursor_lag?: number | null
-  unconfirmed?: number | null
-}
-export type GatePlace = { latitude?: number | null; longitude?: number | null }
-export type TypeOffline = {
-  offline?: OfflinePolicy
-  lease_device?: number | null
-  lease_wanted?: number | null
-}
+export type DoubleEntryCase = Answer<'ForensicConflict', DoubleWords & { entries: Answer<'ForensicEntry'>[] }>
+export type SyncAnswer = Answer<'SyncAnswer', { notices: DoubleEntry[]; conflicts: DoubleEntry[] }>
+export type DownloadedTicket = Answer<'DownloadTicket'>
+export type DownloadPage = Answer<'DownloadPage'>
 
 // gate
 export type Paired = Answer<'Paired'>
-export type GateSetup = Answer<'GateSetup'> & OfflineSetup
+/** A copy kept from an older server says less. */
+type SetupWords = {
+  event: Narrow<Answer<'SetupEvent'>, { offline_hours?: number; offline_after_ms?: number }>
+  peers?: Answer<'Peer'>[]
+}
+export type GateSetup = Answer<'GateSetup', SetupWords>
 export type VerdictTicket = Answer<'VerdictTicket'>
 export type Verdict = Answer<
   'Verdict',
   { verdict: 'admit' | 'refuse' | 'undo'; merkle_validation?: MerkleValidation | null }
 >
 export type UndoneEntry = Answer<'UndoneEntry'>
-/** `confirm`: the device says *done* or *void* afterwards, through its sync. */
-export type ScanInput = Schemas['ScanInput'] & { confirm?: boolean }
+export type ScanInput = Schemas['ScanInput']
 
 // the audit log
 export type LogKey = Answer<'LogKey'>

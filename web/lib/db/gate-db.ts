@@ -57,7 +57,7 @@ async function forgetConnection(): Promise<void> {
   connection?.close()
 }
 
-export type DownloadState = { madeAt: string; total: number; got: number; next: string | null }
+export type DownloadState = { madeAt: string; total: number; got: number; next: number | null }
 
 type Facts = {
   identity: Identity
