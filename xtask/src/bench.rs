@@ -4,6 +4,7 @@ mod admissions;
 mod alone;
 mod desks;
 mod log;
+mod offline;
 mod operations;
 mod postgres;
 mod rival;
@@ -11,6 +12,14 @@ mod site;
 mod start;
 mod table;
 mod verify;
+#[expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    dead_code,
+    reason = "the simulation of the tests, which may fail loudly"
+)]
+#[path = "../../crates/admit-core/tests/simulation/world.rs"]
+mod world;
 
 use std::time::Duration;
 
@@ -30,6 +39,7 @@ const PARTS: &[Part] = &[
     ("desks", desks::run),
     ("operations", operations::run),
     ("log", log::run),
+    ("offline", offline::run),
     ("postgres", postgres::run),
 ];
 

@@ -50,7 +50,7 @@ pub struct ScanRecord {
 }
 
 /// The stage of a scan, from its outcome and whether the entry happened for certain.
-pub(crate) fn stage(outcome: &Outcome, done: bool) -> Stage {
+pub(crate) fn stage(outcome: Outcome, done: bool) -> Stage {
     match outcome {
         Outcome::Admit { .. } if done => Stage::Done,
         Outcome::Admit { .. } => Stage::Claimed,
@@ -82,7 +82,7 @@ impl ScanRecord {
             outcome,
             first,
             leaf: None,
-            stage: stage(&outcome, admitted == Stage::Done),
+            stage: stage(outcome, admitted == Stage::Done),
             bounds: Bounds::exact(scan.at),
             offline: false,
         }

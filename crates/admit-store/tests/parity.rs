@@ -67,7 +67,6 @@ async fn tickets(s: &Subject, chance: &mut Chance) -> Vec<Grant> {
             gates: GateSet([0, 0, 1, 6, 8][chance.below(5)]),
             valid_from: (n % 7 == 0).then(|| UnixMs(i64::from(shift(chance.below(900))) * 1000)),
             valid_until: (n % 6 == 0).then(|| UnixMs(i64::from(shift(chance.below(900))) * 1000)),
-            ..terms()
         };
         let new =
             NewTicket { terms: Some(terms), ..new_ticket(s.event, u32::try_from(n).unwrap()) };
@@ -88,10 +87,6 @@ async fn tickets(s: &Subject, chance: &mut Chance) -> Vec<Grant> {
         all.push(ticket.grant);
     }
     all
-}
-
-fn terms() -> Terms {
-    Terms { max_uses: 1, gates: GateSet::ANY, valid_from: None, valid_until: None }
 }
 
 fn ring(event: admit_core::id::EventNo) -> KeyRing {

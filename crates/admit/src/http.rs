@@ -3,6 +3,7 @@
 
 mod admission;
 mod assets;
+mod change;
 mod control;
 mod device;
 mod edge;

@@ -19,8 +19,9 @@ pub struct ShortDigest(pub [u8; 8]);
 
 impl From<Digest> for ShortDigest {
     fn from(digest: Digest) -> Self {
-        let [a, b, c, d, e, f, g, h, ..] = digest.0;
-        Self([a, b, c, d, e, f, g, h])
+        let mut name = [0; 8];
+        name.copy_from_slice(digest.0.split_at(8).0);
+        Self(name)
     }
 }
 
@@ -79,9 +80,9 @@ impl Known {
             return true;
         }
         for one in changes.as_chunks::<CHANGE_BYTES>().0 {
-            let [a, b, c, d, e, f, g, h, by] = *one;
-            let count = self.recent.entry(ShortDigest([a, b, c, d, e, f, g, h])).or_insert(0);
-            *count = count.saturating_add(i8::from_be_bytes([by]));
+            let Some((name, by)) = one.split_first_chunk() else { continue };
+            let count = self.recent.entry(ShortDigest(*name)).or_insert(0);
+            *count = count.saturating_add(by.first().map_or(0, |by| by.cast_signed()));
         }
         self.cursor = next;
         if self.recent.len() > RECENT_MAX {

@@ -1,112 +1,22 @@
 //! Some gates, a server, a network that loses, repeats and reorders, clocks that lie and devices that
 //! crash: all from one seed. The devices' and the server's steps are the shipped ones.
 
+mod chance;
+mod flaw;
+mod judge;
+mod server;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use admit_core::admission::{Entry, History, Rules, Scan, Verdict, decide};
-use admit_core::id::{
-    DeviceNo, Digest, EventNo, GateNo, GateSet, KeyNo, ScanId, TicketId, TypeNo, UnixMs,
-};
+use admit_core::admission::{History, Verdict};
+use admit_core::id::{DeviceNo, EventNo, GateNo, GateSet, KeyNo, ScanId, TicketId, TypeNo, UnixMs};
 use admit_core::offline::clock::Now;
 use admit_core::offline::device::{Answer, Device, Effect, Kept, Report, Terms};
-use admit_core::offline::journal::JournalEntry;
-use admit_core::offline::known::{ShortDigest, change};
-use admit_core::offline::story::{Change, Stage, Story, Told};
+use admit_core::offline::story::Story;
 use admit_core::offline::{Bounds, Policy, Word};
 use admit_core::reason::Reason;
 use admit_core::ticket::{Algorithm, Format, Grant, KeyRing, RingKey, SigningSecret, Verified};
-
-/// Mistakes that protocols of this kind were made with. Each can be switched on, and must be caught.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flaw {
-    /// None: as shipped.
-    Sound,
-    /// A scan that timed out gets another id when the device decides.
-    FreshIdOnFallback,
-    /// Green before the journal is durable.
-    GreenBeforeDurable,
-    /// An answer that acknowledged a part clears the whole outbox.
-    OutboxCleared,
-    /// A conflict notice is forgotten once it was sent.
-    NoticeForgotten,
-    /// Reports are not told apart by their ids.
-    NoIdsAtSync,
-    /// The server looks and writes later.
-    CheckThenInsert,
-    /// A stale answer takes the place of newer knowledge.
-    StaleAnswerReplaces,
-    /// What was given up is not remembered.
-    VoidForgotten,
-    /// A refusal is not remembered.
-    RefusalForgotten,
-    /// A conflict is raised against a claim.
-    ConflictOnClaim,
-    /// The time is that of the scan.
-    StampedAtScan,
-    /// The first to be told is the earliest.
-    ArrivalOrder,
-    /// The earliest by the clock that people set.
-    WallClockOrder,
-    /// The earliest by a hybrid logical clock.
-    HybridClockOrder,
-    /// Two devices believe that they are the home gate.
-    TwoHomes,
-    /// A lease is given back in memory only.
-    LeaseInMemory,
-}
-
-impl Flaw {
-    /// All that are none of ours.
-    #[allow(dead_code, reason = "the bench looks at sound worlds only")]
-    pub(crate) const MISTAKES: [Self; 16] = [
-        Self::FreshIdOnFallback,
-        Self::GreenBeforeDurable,
-        Self::OutboxCleared,
-        Self::NoticeForgotten,
-        Self::NoIdsAtSync,
-        Self::CheckThenInsert,
-        Self::StaleAnswerReplaces,
-        Self::VoidForgotten,
-        Self::RefusalForgotten,
-        Self::ConflictOnClaim,
-        Self::StampedAtScan,
-        Self::ArrivalOrder,
-        Self::WallClockOrder,
-        Self::HybridClockOrder,
-        Self::TwoHomes,
-        Self::LeaseInMemory,
-    ];
-}
-
-/// A small random source (xorshift64*): the same numbers from the same seed everywhere.
-#[derive(Clone)]
-pub(crate) struct Chance(u64);
-
-impl Chance {
-    fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        usize::try_from(self.next() % u64::try_from(n.max(1)).unwrap()).unwrap()
-    }
-
-    fn percent(&mut self, chance: u64) -> bool {
-        self.next() % 100 < chance
-    }
-
-    fn between(&mut self, low: i64, high: i64) -> i64 {
-        low + i64::try_from(self.next() % u64::try_from(high - low + 1).unwrap()).unwrap()
-    }
-}
 
 const EVENT: EventNo = EventNo(1);
 const KIND: TypeNo = TypeNo(1);
@@ -132,6 +42,11 @@ static GENUINE: LazyLock<Vec<Verified>> = LazyLock::new(|| {
     };
     (0..TICKETS).map(ticket).collect()
 });
+
+pub(crate) use flaw::Flaw;
+
+use chance::Chance;
+use server::Server;
 
 /// Something on its way; it may arrive never, once or often, and in any order.
 #[derive(Clone)]
@@ -163,31 +78,6 @@ struct Gate {
     seen: BTreeMap<u64, u32>,
     /// The newest server time it heard: for the hybrid clock.
     heard: i64,
-}
-
-/// What a conflict says: id, the two sides, and whether each has said that it was shown.
-#[derive(Clone)]
-struct Clash {
-    id: u64,
-    digest: Digest,
-    sides: [(DeviceNo, ScanId); 2],
-    shown: BTreeSet<DeviceNo>,
-}
-
-#[derive(Clone, Default)]
-struct Server {
-    stories: BTreeMap<Digest, Story>,
-    /// Entries and undone entries in the order of the record.
-    record: Vec<(DeviceNo, Digest, i8)>,
-    journal: BTreeSet<(DeviceNo, u64)>,
-    clashes: Vec<Clash>,
-    lease: Option<DeviceNo>,
-    recalled: BTreeSet<Digest>,
-    returned: BTreeSet<Digest>,
-    /// Decisions that were made and not written: only with a flaw.
-    unwritten: Vec<(DeviceNo, ScanId, usize)>,
-    /// In which order entries came: only for a flaw.
-    arrived: Vec<(DeviceNo, ScanId)>,
 }
 
 /// What truly happened.
@@ -470,7 +360,6 @@ impl World {
                 }
                 self.gates[gate].disk.push(kept);
             }
-            Effect::Forget(_) => {}
             Effect::Ask(scan) => {
                 let waiting = self.gates[gate].waiting.iter().find(|(id, _)| *id == scan);
                 if let Some((_, ticket)) = waiting.copied()
@@ -483,7 +372,7 @@ impl World {
                 let ticket = self.ticket_of(gate, scan);
                 self.greens.push(Green { device: number, scan, ticket, offline });
             }
-            Effect::Show { .. } => {}
+            Effect::Forget(_) | Effect::Show { .. } => {}
             Effect::Notify(notice) => self.gates[gate].screen.push(notice),
         }
     }
@@ -628,397 +517,5 @@ impl World {
         let answer = self.take_in(gate, &report);
         self.now += 5;
         self.hear(gate, &answer, sent);
-    }
-
-    // --- the end --------------------------------------------------------------------------------
-
-    /// The network is back for good: what is on its way arrives late or never, then everybody tells
-    /// and hears until nothing is left.
-    fn heal(&mut self, late: bool, reversed: bool) {
-        self.calm = true;
-        for gate in &mut self.gates {
-            gate.link = true;
-        }
-        while !self.server.unwritten.is_empty() {
-            let (device, scan, ticket) = self.server.unwritten.remove(0);
-            self.server.claim(device, scan, ticket, self.now);
-        }
-        let network = std::mem::take(&mut self.network);
-        for gate in 0..self.gates.len() {
-            while !self.gates[gate].waiting.is_empty() {
-                self.time_out(gate);
-            }
-        }
-        if late {
-            for message in network {
-                self.now += 1;
-                self.arrive(message);
-            }
-            self.network.clear();
-        }
-        let mut order: Vec<usize> = (0..self.gates.len()).collect();
-        if reversed {
-            order.reverse();
-        }
-        for _ in 0..4 {
-            self.now += 50;
-            let round = self.now;
-            for gate in &order {
-                // All at one time: only the order differs, and must not matter.
-                self.now = round;
-                self.contact(*gate);
-                while !self.gates[*gate].screen.is_empty() {
-                    self.see(*gate);
-                }
-            }
-            self.now = round + 10;
-        }
-        self.network.clear();
-    }
-
-    fn winner(&self, story: &Story) -> Option<Told> {
-        let entries = story.entries();
-        let name = |told: &Told| (told.entry.device, told.entry.scan);
-        match self.flaw {
-            Flaw::ArrivalOrder => {
-                let order =
-                    |told: &Told| self.server.arrived.iter().position(|came| *came == name(told));
-                entries.into_iter().min_by_key(order)
-            }
-            Flaw::WallClockOrder => entries
-                .into_iter()
-                .min_by_key(|told| (self.wall.get(&name(told)).copied(), told.entry.scan)),
-            Flaw::HybridClockOrder => entries
-                .into_iter()
-                .min_by_key(|told| (self.hybrid.get(&name(told)).copied(), told.entry.scan)),
-            _ => entries.into_iter().next(),
-        }
-    }
-
-    /// What must be the same in whatever order it was told.
-    fn outcome(&self) -> Vec<(BTreeSet<(DeviceNo, ScanId)>, Option<ScanId>, u32, usize)> {
-        let of = |ticket: &Verified| {
-            let story = &self.server.stories[&ticket.digest()];
-            let entries = story.entries();
-            let names = entries.iter().map(|told| (told.entry.device, told.entry.scan)).collect();
-            let clashes =
-                self.server.clashes.iter().filter(|clash| clash.digest == ticket.digest());
-            let winner = self.winner(story).map(|told| told.entry.scan);
-            (names, winner, story.history.uses, clashes.count())
-        };
-        GENUINE.iter().map(of).collect()
-    }
-
-    fn tally(&self) -> Tally {
-        let mut tally = Tally {
-            admitted: u64::try_from(self.greens.len()).unwrap(),
-            conflicts: u64::try_from(self.server.clashes.len()).unwrap(),
-            ..Tally::default()
-        };
-        for story in self.server.stories.values() {
-            if story.entries().len() > usize::from(story.max_uses) {
-                tally.doubled += 1;
-            }
-        }
-        tally
-    }
-
-    /// Holds the end against what truly happened.
-    fn judge(&self) -> Result<(), String> {
-        if let Some(broken) = &self.broken {
-            return Err(broken.clone());
-        }
-        for (n, ticket) in GENUINE.iter().enumerate() {
-            let story = &self.server.stories[&ticket.digest()];
-            self.nothing_lost_or_invented(n, story)?;
-            self.never_more_than_allowed(n, story)?;
-            self.every_double_is_told(n, story)?;
-            self.nobody_is_blamed_wrongly(story)?;
-            self.gates_know_the_truth(n, story)?;
-        }
-        Ok(())
-    }
-
-    fn nothing_lost_or_invented(&self, n: usize, story: &Story) -> Result<(), String> {
-        let entries = story.entries();
-        let names: BTreeSet<_> =
-            entries.iter().map(|told| (told.entry.device, told.entry.scan)).collect();
-        if names.len() != entries.len() {
-            return Err(format!("ticket {n}: an entry counts twice"));
-        }
-        for green in self.greens.iter().filter(|green| green.ticket == n) {
-            if !names.contains(&(green.device, green.scan)) {
-                return Err(format!("ticket {n}: an admission is lost: {green:?}"));
-            }
-        }
-        for name in &names {
-            if !self.durable.contains_key(name) {
-                return Err(format!("ticket {n}: an admission that no gate made: {name:?}"));
-            }
-        }
-        if usize::try_from(story.history.uses) != Ok(entries.len()) {
-            return Err(format!("ticket {n}: a ghost: {} uses", story.history.uses));
-        }
-        Ok(())
-    }
-
-    fn never_more_than_allowed(&self, n: usize, story: &Story) -> Result<(), String> {
-        let max = usize::from(story.max_uses);
-        let greens: Vec<_> = self.greens.iter().filter(|green| green.ticket == n).collect();
-        if greens.iter().filter(|green| !green.offline).count() > max {
-            return Err(format!("ticket {n}: two gates with a network both admitted"));
-        }
-        if self.policy != Policy::Any && story.entries().len().max(greens.len()) > max {
-            return Err(format!("ticket {n}: admitted more than once under {:?}", self.policy));
-        }
-        for gate in &self.gates {
-            if greens.iter().filter(|green| green.device == gate.number).count() > max {
-                return Err(format!("ticket {n}: one device admitted twice: {greens:?}"));
-            }
-        }
-        Ok(())
-    }
-
-    fn every_double_is_told(&self, n: usize, story: &Story) -> Result<(), String> {
-        let digest = GENUINE[n].digest();
-        let clashes: Vec<_> =
-            self.server.clashes.iter().filter(|clash| clash.digest == digest).collect();
-        let wanted = story.entries().len().saturating_sub(usize::from(story.max_uses));
-        if clashes.len() != wanted {
-            return Err(format!("ticket {n}: {wanted} doubles and {} conflicts", clashes.len()));
-        }
-        for clash in clashes {
-            let parties: BTreeSet<_> = clash.sides.iter().map(|(device, _)| *device).collect();
-            for gate in &self.gates {
-                let seen = gate.seen.get(&clash.id).copied().unwrap_or(0);
-                let due = u32::from(parties.contains(&gate.number));
-                if seen != due {
-                    return Err(format!(
-                        "ticket {n}: device {} saw a notice {seen} times, not {due}",
-                        gate.number.0
-                    ));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn nobody_is_blamed_wrongly(&self, story: &Story) -> Result<(), String> {
-        for told in story.entries() {
-            let name = (told.entry.device, told.entry.scan);
-            let Some(at) = self.durable.get(&name) else { continue };
-            // The server's own time is before green by as long as the answer travelled.
-            let exact = told.bounds.high == Some(told.bounds.low);
-            if !exact && (*at < told.bounds.low.0 - 2 || *at > told.bounds.upper().0 + 2) {
-                return Err(format!("{name:?} happened at {at}, not within {:?}", told.bounds));
-            }
-        }
-        let Some(winner) = self.winner(story) else { return Ok(()) };
-        let before =
-            story.entries().into_iter().find(|told| told.bounds.surely_before(winner.bounds));
-        match before {
-            Some(told) => Err(format!("{:?} is blamed for a later one", told.entry)),
-            None => Ok(()),
-        }
-    }
-
-    fn gates_know_the_truth(&self, n: usize, story: &Story) -> Result<(), String> {
-        for gate in &self.gates {
-            let others =
-                story.entries().iter().filter(|told| told.entry.device != gate.number).count();
-            let known = gate.device.known().uses(GENUINE[n].digest());
-            if usize::try_from(known) != Ok(others) {
-                return Err(format!("device {} knows {known} of {others} entries", gate.number.0));
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Server {
-    fn rules(&self, digest: Digest) -> Rules {
-        let held_by = self.lease.filter(|_| !self.returned.contains(&digest));
-        Rules { gate_open: true, closes_at: None, held_by }
-    }
-
-    fn look(&self, device: DeviceNo, scan: ScanId, ticket: usize, now: i64) -> Verdict {
-        let ticket = &GENUINE[ticket];
-        let story = &self.stories[&ticket.digest()];
-        let scan = Scan { id: scan, device, gate: GateNo(1), at: UnixMs(now) };
-        decide(ticket, &scan, Some(&story.history), &self.rules(ticket.digest())).verdict
-    }
-
-    /// A scan, as the stores answer it; none where the device is told that its id is used.
-    fn ask(
-        &mut self,
-        device: DeviceNo,
-        scan: ScanId,
-        ticket: usize,
-        now: i64,
-        flaw: Flaw,
-    ) -> Option<Verdict> {
-        let digest = GENUINE[ticket].digest();
-        let known = self.stories[&digest].told.iter().rev();
-        let known = known
-            .clone()
-            .find(|told| (told.entry.device, told.entry.scan) == (device, scan))
-            .copied();
-        match known.map(|told| told.stage) {
-            Some(Stage::Claimed | Stage::Done) => {
-                let use_no = known.map_or(1, |told| told.use_no);
-                Some(Verdict::Admit(admit_core::admission::Admission {
-                    use_no,
-                    uses_remaining: None,
-                }))
-            }
-            Some(Stage::Refused) => Some(Verdict::Refuse(Reason::AlreadyUsed)),
-            Some(Stage::Void) => None,
-            None => {
-                let verdict = self.look(device, scan, ticket, now);
-                match verdict {
-                    Verdict::Admit(_) => self.claim(device, scan, ticket, now),
-                    Verdict::Refuse(reason) => {
-                        if reason == Reason::Held {
-                            self.recalled.insert(digest);
-                        }
-                        if flaw != Flaw::RefusalForgotten {
-                            self.remember_refusal(device, scan, digest, now);
-                        }
-                    }
-                }
-                Some(verdict)
-            }
-        }
-    }
-
-    fn remember_refusal(&mut self, device: DeviceNo, scan: ScanId, digest: Digest, now: i64) {
-        let entry = Entry { scan, device, gate: GateNo(1), at: UnixMs(now) };
-        let bounds = Bounds::exact(UnixMs(now));
-        if let Some(story) = self.stories.get_mut(&digest) {
-            story.told.push(Told { entry, use_no: 0, stage: Stage::Refused, bounds });
-        }
-    }
-
-    fn claim(&mut self, device: DeviceNo, scan: ScanId, ticket: usize, now: i64) {
-        let digest = GENUINE[ticket].digest();
-        let Some(story) = self.stories.get_mut(&digest) else { return };
-        let entry = Entry { scan, device, gate: GateNo(1), at: UnixMs(now) };
-        let use_no = story.history.next_use();
-        story.history.uses += 1;
-        story.history.first = story.history.first.or(Some(entry));
-        story.history.last = Some(entry);
-        let bounds = Bounds::exact(UnixMs(now));
-        story.told.push(Told { entry, use_no, stage: Stage::Claimed, bounds });
-        self.record.push((device, digest, 1));
-        self.arrived.push((device, scan));
-    }
-
-    fn take_in(&mut self, device: DeviceNo, report: &Report, now: i64, flaw: Flaw) -> Answer {
-        for (entry, _) in &report.entries {
-            let new = self.journal.insert((device, entry.sequence));
-            if new || flaw == Flaw::NoIdsAtSync {
-                self.settle(device, entry, now, flaw);
-            }
-        }
-        for clash in &mut self.clashes {
-            if report.shown.contains(&clash.id) {
-                clash.shown.insert(device);
-            }
-        }
-        if self.lease == Some(device) {
-            let returned = |digest: &Digest| report.returned.contains(&ShortDigest::from(*digest));
-            let back: Vec<_> =
-                self.recalled.iter().filter(|digest| returned(digest)).copied().collect();
-            for digest in back {
-                self.recalled.remove(&digest);
-                self.returned.insert(digest);
-            }
-        }
-        self.answer(device, report, now, flaw)
-    }
-
-    fn settle(&mut self, device: DeviceNo, entry: &JournalEntry, now: i64, flaw: Flaw) {
-        let said = JournalEntry { bounds: entry.bounds.closed(UnixMs(now)), ..*entry };
-        let Some(story) = self.stories.get_mut(&entry.digest) else { return };
-        if flaw == Flaw::NoIdsAtSync {
-            // Whatever comes is new.
-            story.told.retain(|told| {
-                told.stage == Stage::Claimed || told.entry.scan != said.scan || {
-                    told.stage == Stage::Done
-                }
-            });
-        }
-        let known = |told: &Told| (told.entry.device, told.entry.scan) == (device, entry.scan);
-        let again = flaw == Flaw::NoIdsAtSync
-            && said.word == Word::Done
-            && story.told.iter().any(|told| known(told) && told.stage == Stage::Done);
-        let settled = if again {
-            let mut twice = said;
-            twice.scan.0[15] ^= 0x55;
-            story.settle(device, &twice)
-        } else {
-            story.settle(device, &said)
-        };
-        if flaw == Flaw::VoidForgotten {
-            story.told.retain(|told| {
-                !(known(told) && matches!(told.stage, Stage::Void | Stage::Refused))
-            });
-        }
-        let claims = story.told.iter().filter(|told| told.stage == Stage::Claimed).copied().last();
-        let claimed = flaw == Flaw::ConflictOnClaim
-            && matches!(settled.change, Change::Admit { .. })
-            && settled.conflict.is_none();
-        let conflict = settled.conflict.or(claims.filter(|_| claimed));
-        match settled.change {
-            Change::Admit { .. } => {
-                self.record.push((device, entry.digest, 1));
-                self.arrived.push((device, entry.scan));
-            }
-            Change::Undo { .. } => self.record.push((device, entry.digest, -1)),
-            Change::Nothing | Change::Confirm | Change::Refuse(_) => {}
-        }
-        if let Some(other) = conflict {
-            let id = u64::try_from(self.clashes.len()).unwrap() + 1;
-            let sides = [(other.entry.device, other.entry.scan), (device, entry.scan)];
-            let digest = entry.digest;
-            self.clashes.push(Clash { id, digest, sides, shown: BTreeSet::new() });
-        }
-    }
-
-    fn changes(&self, device: DeviceNo, from: i64, next: i64) -> Vec<u8> {
-        let (from, next) = (usize::try_from(from).unwrap(), usize::try_from(next).unwrap());
-        let new = self.record[from..next].iter().filter(|(who, ..)| *who != device);
-        new.flat_map(|(_, digest, by)| change(*digest, *by)).collect()
-    }
-
-    fn answer(&mut self, device: DeviceNo, report: &Report, now: i64, flaw: Flaw) -> Answer {
-        let next = i64::try_from(self.record.len()).unwrap();
-        let concerns = |clash: &&mut Clash| {
-            clash.sides.iter().any(|(side, _)| *side == device) && !clash.shown.contains(&device)
-        };
-        let mut notices = Vec::new();
-        for clash in self.clashes.iter_mut().filter(concerns) {
-            notices.push(clash.id);
-            if flaw == Flaw::NoticeForgotten {
-                clash.shown.insert(device);
-            }
-        }
-        let mine = self.lease == Some(device);
-        Answer {
-            acknowledged: report.entries.iter().map(|(entry, _)| entry.sequence).collect(),
-            from: report.after,
-            next,
-            changes: self.changes(device, report.after, next),
-            denied: None,
-            notices,
-            recalled: self
-                .recalled
-                .iter()
-                .filter(|_| mine)
-                .map(|d| ShortDigest::from(*d))
-                .collect(),
-            recalled_types: Vec::new(),
-            server: UnixMs(now),
-        }
     }
 }

@@ -433,7 +433,7 @@ pub(super) fn read_scan(columns: &Columns<'_>) -> Result<ScanRecord> {
         outcome,
         first: columns.entry("first")?,
         leaf: columns.int_or_none("leaf")?.map(i64::cast_unsigned),
-        stage: stage(&outcome, columns.flag("done")?),
+        stage: stage(outcome, columns.flag("done")?),
         bounds: Bounds {
             low: columns.time_or_none("low")?.unwrap_or(at),
             high: Some(columns.time_or_none("high")?.unwrap_or(at)),

@@ -220,9 +220,9 @@ async fn sync(
         };
         let (stored, conflict) = settling.settle(ticket, &arrived.entry, &mut pen)?;
         if stored {
-            synced.stored += 1
+            synced.stored += 1;
         } else {
-            synced.duplicates += 1
+            synced.duplicates += 1;
         }
         synced.conflicts.extend(conflict);
     }

@@ -114,13 +114,12 @@ impl Batch {
     /// The device that alone may admit a ticket.
     fn held_by(&mut self, tx: &Connection, ticket: &Verified) -> Result<Option<DeviceNo>> {
         let (event, kind) = (ticket.grant().event, ticket.grant().type_no);
-        let holder = match self.holders.get(&(event, kind)) {
-            Some(holder) => *holder,
-            None => {
-                let holder = offline::holder(tx, event, kind)?;
-                self.holders.insert((event, kind), holder);
-                holder
-            }
+        let holder = if let Some(holder) = self.holders.get(&(event, kind)) {
+            *holder
+        } else {
+            let holder = offline::holder(tx, event, kind)?;
+            self.holders.insert((event, kind), holder);
+            holder
         };
         match holder {
             Some(_) if offline::is_returned(tx, event, ticket.digest())? => Ok(None),
@@ -319,7 +318,7 @@ fn read_scan(columns: &Columns<'_, '_>) -> Result<ScanRecord> {
         outcome,
         first: columns.entry("first")?,
         leaf: columns.int_or_none("leaf")?.map(i64::cast_unsigned),
-        stage: stage(&outcome, columns.flag("done")?),
+        stage: stage(outcome, columns.flag("done")?),
         bounds: Bounds {
             low: columns.time_or_none("low")?.unwrap_or(at),
             high: Some(columns.time_or_none("high")?.unwrap_or(at)),

@@ -134,9 +134,9 @@ fn sync(
         let mut pen = Pen { tx, leaves: &mut work.leaves, event };
         let (new, conflict) = settling.settle(ticket, &arrived.entry, &mut pen)?;
         if new {
-            synced.stored += 1
+            synced.stored += 1;
         } else {
-            synced.duplicates += 1
+            synced.duplicates += 1;
         }
         synced.conflicts.extend(conflict);
     }

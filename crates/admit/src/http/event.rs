@@ -8,9 +8,10 @@ use admit_store::event::{EventDetails, EventView, OFFLINE_HOURS, TicketType, Typ
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::change::Change;
 use super::extract::{At, Desk, Json, event_at};
 use super::gate::Gate;
 use super::problem::Problem;
@@ -123,7 +124,7 @@ pub(super) struct EventInput {
     /// RFC 3339; null for none.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    doors_at: TimeChange,
+    doors_at: Change<String>,
     starts_at: Option<String>,
     ends_at: Option<String>,
     /// `open` or `closed`.
@@ -177,10 +178,10 @@ pub(super) struct TypeInput {
     max_uses: Option<u8>,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    valid_from: TimeChange,
+    valid_from: Change<String>,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    valid_until: TimeChange,
+    valid_until: Change<String>,
     /// Numbers of gates; empty for any. Tickets can be restricted to the first 16 gates.
     gates: Option<Vec<u16>>,
     /// Whether the code changes: `none`, `device` (by a key that never leaves the wallet; any gate can
@@ -191,31 +192,9 @@ pub(super) struct TypeInput {
     /// What gates may do without the server: `any`, `lease` or `refuse`.
     offline: Option<String>,
     /// The device that shall hold the lease; null for none.
-    #[serde(default, deserialize_with = "said")]
+    #[serde(default)]
     #[schema(value_type = Option<i64>)]
-    lease_device: Option<Option<i64>>,
-}
-
-/// A value that may be absent (none), null (some of none) or there.
-pub(super) fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    from: D,
-) -> Result<Option<Option<T>>, D::Error> {
-    Option::<T>::deserialize(from).map(Some)
-}
-
-/// A time that may be absent (keep), null (clear) or there (set).
-#[derive(Default)]
-enum TimeChange {
-    #[default]
-    Keep,
-    Clear,
-    Set(String),
-}
-
-impl<'de> Deserialize<'de> for TimeChange {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Ok(Option::<String>::deserialize(from)?.map_or(Self::Clear, Self::Set))
-    }
+    lease_device: Change<i64>,
 }
 
 fn text(at: Option<UnixMs>) -> Option<String> {
@@ -227,8 +206,8 @@ pub(super) fn time(name: &'static str, text: &str) -> Result<UnixMs, Error> {
         .ok_or_else(|| Error::field(name, "Use a time such as 2026-11-21T19:30:00Z."))
 }
 
-impl TimeChange {
-    fn over(self, name: &'static str, old: Option<UnixMs>) -> Result<Option<UnixMs>, Error> {
+impl Change<String> {
+    fn time_over(self, name: &'static str, old: Option<UnixMs>) -> Result<Option<UnixMs>, Error> {
         match self {
             Self::Keep => Ok(old),
             Self::Clear => Ok(None),
@@ -256,7 +235,7 @@ impl EventInput {
             venue: self.venue.unwrap_or(old.venue),
             description: self.description.unwrap_or(old.description),
             time_zone: self.time_zone.unwrap_or(old.time_zone),
-            doors_at: self.doors_at.over("doors_at", old.doors_at)?,
+            doors_at: self.doors_at.time_over("doors_at", old.doors_at)?,
             starts_at: at("starts_at", self.starts_at, old.starts_at)?,
             ends_at: at("ends_at", self.ends_at, old.ends_at)?,
             registration_open,
@@ -307,15 +286,16 @@ impl TypeInput {
             description: self.description.unwrap_or(old.description),
             quota: self.quota.unwrap_or(old.quota),
             max_uses: self.max_uses.unwrap_or(old.max_uses),
-            valid_from: self.valid_from.over("valid_from", old.valid_from)?,
-            valid_until: self.valid_until.over("valid_until", old.valid_until)?,
+            valid_from: self.valid_from.time_over("valid_from", old.valid_from)?,
+            valid_until: self.valid_until.time_over("valid_until", old.valid_until)?,
             gates,
             rotation: rotation::changed(self.rotation.as_deref(), self.interval_s, old.rotation)?,
             offline,
             lease_device: match self.lease_device {
                 // A lease ends with its policy.
-                None => old.lease_device.filter(|_| offline == Policy::Lease),
-                Some(device) => device.map(DeviceNo),
+                Change::Keep => old.lease_device.filter(|_| offline == Policy::Lease),
+                Change::Clear => None,
+                Change::Set(device) => Some(DeviceNo(device)),
             },
         })
     }

@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::event::said;
+use super::change::Change;
 use super::extract::{At, Desk, Json, event_at};
 use super::problem::Problem;
 use crate::error::Error;
@@ -37,20 +37,20 @@ pub(super) struct GateInput {
     name: Option<String>,
     open: Option<bool>,
     /// Degrees (WGS 84), together with `longitude`; null for nowhere.
-    #[serde(default, deserialize_with = "said")]
+    #[serde(default)]
     #[schema(value_type = Option<f64>)]
-    latitude: Option<Option<f64>>,
-    #[serde(default, deserialize_with = "said")]
+    latitude: Change<f64>,
+    #[serde(default)]
     #[schema(value_type = Option<f64>)]
-    longitude: Option<Option<f64>>,
+    longitude: Change<f64>,
 }
 
 impl GateInput {
     fn place(&self, old: Option<Place>) -> Result<Option<Place>, Error> {
         match (self.latitude, self.longitude) {
-            (None, None) => Ok(old),
-            (Some(None), Some(None)) => Ok(None),
-            (Some(Some(latitude)), Some(Some(longitude))) => {
+            (Change::Keep, Change::Keep) => Ok(old),
+            (Change::Clear, Change::Clear) => Ok(None),
+            (Change::Set(latitude), Change::Set(longitude)) => {
                 let wrong = || Error::field("latitude", "Use degrees such as 52.525 and 13.369.");
                 Place::of_degrees(latitude, longitude).map(Some).ok_or_else(wrong)
             }
