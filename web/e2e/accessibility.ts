@@ -8,7 +8,14 @@ import { open, type Place } from './place.ts'
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 type Shared = { place: Place; slug: string; number: string; ticketUrl: string; gateState: BrowserContext }
-export type Visit = { name: string; url: string; ready: string; act?: (page: Page) => Promise<unknown> }
+export type Visit = {
+  name: string
+  url: string
+  ready: string
+  /** Before it is ready. */
+  enter?: (page: Page) => Promise<unknown>
+  act?: (page: Page) => Promise<unknown>
+}
 
 export async function checkAccessibility(
   browser: Browser,
@@ -60,6 +67,7 @@ export async function checkAccessibility(
       },
     },
     { name: 'devices', url: `${event}/devices`, ready: '.lines' },
+    { name: 'double entries', url: `${event}/doubles`, ready: '#content h2' },
   ]
   const gateVisits: Visit[] = [
     { name: 'scanning', url: `${place.url}/gate/`, ready: '.station' },
@@ -76,6 +84,27 @@ export async function checkAccessibility(
       ready: '.station',
       act: page => page.click('.thumbs .thumb:last-child'),
     },
+    { name: 'diagnostics', url: `${place.url}/gate/`, ready: '.station', act: diagnostics },
+    {
+      name: 'gate to gate',
+      url: `${place.url}/gate/`,
+      ready: '.station',
+      act: async page => {
+        await diagnostics(page)
+        await page.getByRole('button', { name: 'Exchange with another scanner' }).click()
+        await page.getByRole('button', { name: 'Show as codes' }).click()
+      },
+    },
+    {
+      name: 'rehearsal',
+      url: `${place.url}/gate/`,
+      ready: '.station',
+      act: async page => {
+        await page.click('.status .icon-button')
+        await page.getByRole('button', { name: 'Rehearsal' }).click()
+        await page.waitForSelector('.rehearsal')
+      },
+    },
   ]
   const findings: string[] = []
   const viewport = { width: 390, height: 844 }
@@ -91,7 +120,8 @@ export async function checkAccessibility(
     await context.close()
   }
   // The gate's identity lives in IndexedDB, so it is visited where it was paired, axe being evaluated from outside the policy.
-  for (const visit of gateVisits) findings.push(...(await check(shared.gateState, visit)))
+  for (const visit of gateVisits)
+    findings.push(...(await check(shared.gateState, { ...visit, enter: takeOver })))
   if (findings.length > 0) throw new Error(`axe:\n${findings.join('\n')}`)
 }
 
@@ -101,6 +131,19 @@ async function receipt(page: Page): Promise<void> {
   if ((await button.count()) === 0) return
   await button.click()
   await page.waitForSelector('[data-receipt="holds"]')
+}
+
+/** The tab that has the station lets it go, and gets it back when this one closes. */
+async function takeOver(page: Page): Promise<void> {
+  const here = page.getByRole('button', { name: 'Use it here' })
+  await here.or(page.locator('.station')).first().waitFor()
+  if (await here.isVisible()) await here.click()
+}
+
+async function diagnostics(page: Page): Promise<void> {
+  await page.click('.status .icon-button')
+  await page.getByRole('button', { name: 'Sync and diagnostics' }).click()
+  await page.waitForSelector('.diagnostics .part')
 }
 
 async function forged(page: Page): Promise<void> {
@@ -116,6 +159,7 @@ export async function check(context: BrowserContext, visit: Visit): Promise<stri
   // Colours are measured at rest, not in the middle of an animation.
   await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' })
   await page.goto(visit.url)
+  await visit.enter?.(page)
   await page.waitForSelector(visit.ready)
   await visit.act?.(page)
   await page.evaluate(axe)
