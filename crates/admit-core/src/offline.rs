@@ -8,6 +8,7 @@
 
 pub mod clock;
 pub mod device;
+pub mod effect;
 pub mod journal;
 pub mod known;
 pub mod story;

@@ -59,6 +59,23 @@ pub(crate) fn stage(outcome: Outcome, done: bool) -> Stage {
     }
 }
 
+/// The newest entry of a ticket that counts, leaving out the scan `without`.
+pub(crate) fn entry_before(scans: &[ScanRecord], without: ScanId) -> Option<Entry> {
+    let undone: Vec<_> = scans
+        .iter()
+        .filter(|record| matches!(record.outcome, Outcome::Undo { .. }))
+        .map(|record| (record.scan.device, record.scan.id))
+        .collect();
+    scans
+        .iter()
+        .find(|record| {
+            matches!(record.outcome, Outcome::Admit { .. })
+                && record.scan.id != without
+                && !undone.contains(&(record.scan.device, record.scan.id))
+        })
+        .map(ScanRecord::entry)
+}
+
 impl ScanRecord {
     /// A scan that the server has decided, before it has its place.
     pub(crate) fn decided(

@@ -6,7 +6,7 @@ use admit_core::admission::{History, Scan, Standing};
 use admit_core::id::{DeviceNo, Digest, EventNo, ScanId, TicketId, TypeNo, UnixMs};
 use admit_core::log::leaf::{Details, Fact, Kind, Leaf, LogKey};
 use admit_core::offline::Word;
-use admit_core::offline::device::Denied;
+use admit_core::offline::effect::Denied;
 use admit_core::offline::journal::{BEGINNING, ChainHash, JournalEntry};
 use admit_core::offline::known::{CHANGES_MAX, ShortDigest, change};
 use admit_core::offline::story::{Change, Stage, Story, Told};

@@ -13,6 +13,7 @@ mod copy;
 mod event;
 mod feed;
 mod key;
+mod lease;
 mod log;
 mod migration;
 mod offline;

@@ -8,6 +8,7 @@ mod admission;
 mod copy;
 mod event;
 mod key;
+mod lease;
 mod log;
 mod migration;
 mod offline;

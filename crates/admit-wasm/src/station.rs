@@ -195,7 +195,7 @@ impl Station {
     /// all `changes` kept so far.
     pub fn compact(&self) -> String {
         let known = self.device.known();
-        let kept = admit_core::offline::device::Kept::Changes {
+        let kept = admit_core::offline::effect::Kept::Changes {
             from: 0,
             next: known.cursor(),
             changes: known.to_bytes(),

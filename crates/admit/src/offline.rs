@@ -2,7 +2,7 @@
 //! and what the desk sees of it.
 
 use admit_core::id::{DeviceNo, EventNo, GateNo, TypeNo};
-use admit_core::offline::device::Denied;
+use admit_core::offline::effect::Denied;
 use admit_core::offline::journal::SYNC_ENTRIES_MAX;
 use admit_core::offline::known::ShortDigest;
 use admit_core::offline::story::{Stage, Told};

@@ -5,7 +5,7 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::device::{Answer, Denied, Effect, Intent, Kept, Report, Written};
+use super::effect::{Answer, Denied, Effect, Intent, Kept, Report, Written};
 use super::journal::{ChainHash, JournalEntry};
 use super::known::ShortDigest;
 use super::{Bounds, Word};

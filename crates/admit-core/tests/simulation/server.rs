@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use admit_core::admission::{Admission, Entry, Rules, Scan, Verdict, decide};
 use admit_core::id::{DeviceNo, Digest, GateNo, ScanId, UnixMs};
-use admit_core::offline::device::{Answer, Report};
+use admit_core::offline::effect::{Answer, Report};
 use admit_core::offline::journal::JournalEntry;
 use admit_core::offline::known::{ShortDigest, change};
 use admit_core::offline::story::{Change, Stage, Story, Told};

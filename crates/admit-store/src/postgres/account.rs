@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use deadpool_postgres::Transaction;
 
 use super::row::{Columns, collect, first};
-use super::{Done, PostgresStore, offline, query};
+use super::{Done, PostgresStore, lease, query};
 use crate::Result;
 use crate::account::{Accounts, ApiKey, Device, Pairing, Role, SecretHash, Session, User};
 
@@ -201,7 +201,7 @@ impl Accounts for PostgresStore {
         Ok(self
             .transact_books(|tx| {
                 Box::pin(async move {
-                    offline::release_all(tx, event, device).await?;
+                    lease::release_all(tx, event, device).await?;
                     let changed = tx
                         .execute(
                             "UPDATE device SET revoked_at = COALESCE(revoked_at, $3)

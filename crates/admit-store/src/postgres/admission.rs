@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use admit_core::admission::{
-    EVENT_GRACE_MS, Entry, History, Rules, Scan, Standing, Verdict, decide, undo,
+    EVENT_GRACE_MS, History, Rules, Scan, Standing, Verdict, decide, undo,
 };
-use admit_core::id::{DeviceNo, Digest, EventNo, GateNo, ScanId, TicketId, TypeNo, UnixMs};
+use admit_core::id::{DeviceNo, Digest, EventNo, GateNo, ScanId, TicketId, UnixMs};
 use admit_core::log::leaf::LogKey;
 use admit_core::offline::Bounds;
 use admit_core::offline::story::Stage;
@@ -20,10 +20,11 @@ use tokio::sync::broadcast;
 use tokio_postgres::Row;
 
 use super::append::{self, Recall, Rows, SpendRow};
+use super::lease::{LEASES, Leases, RETURNED};
 use super::log::{self, Edges, Grown, Held};
 use super::row::{Columns, collect, first};
 use super::{Done, PostgresStore, query};
-use crate::admission::{Admissions, Preview, Recorded, ScanRecord, Undone, stage};
+use crate::admission::{Admissions, Preview, Recorded, ScanRecord, Undone, entry_before, stage};
 use crate::measure::Measures;
 use crate::{PAGE_ROWS_MAX, Result, StoreError};
 
@@ -51,19 +52,6 @@ pub(super) const SCANS_BY_NAME: &str =
 pub(super) const RULES: &str =
     "SELECT event.number AS event, event.ends_at, gate.number AS gate, gate.open
      FROM event LEFT JOIN gate ON gate.event = event.number WHERE event.number = ANY($1)";
-
-/// The leases of the batch's events, with the version that they are of.
-pub(super) const LEASES: &str =
-    "SELECT log.event, log.leases, type.number AS type_no, type.lease_holder
-     FROM log LEFT JOIN ticket_type AS type
-       ON type.event = log.event AND type.lease_holder IS NOT NULL
-     WHERE log.event = ANY($1)";
-
-/// Which of the batch's tickets were given back by the holder of their lease.
-pub(super) const RETURNED: &str =
-    "SELECT found.* FROM unnest($1::bigint[], $2::bytea[]) AS wanted (event, digest)
-     CROSS JOIN LATERAL (SELECT event, digest FROM recall WHERE recall.event = wanted.event
-       AND recall.digest = wanted.digest AND returned_at IS NOT NULL OFFSET 0) AS found";
 
 /// A scan to be decided about, what an admission is at first, and the key of the audit log it goes
 /// into.
@@ -170,12 +158,7 @@ pub(super) struct Batch {
     made: HashMap<Name, Made>,
     undone: BTreeSet<Name>,
     gates: HashMap<(EventNo, GateNo), bool>,
-    /// Who holds the leases of a type.
-    holders: HashMap<(EventNo, TypeNo), DeviceNo>,
-    /// Tickets whose lease was given back.
-    returned: BTreeSet<(EventNo, Digest)>,
-    /// Which version of an event's leases this is.
-    leases: BTreeMap<EventNo, i64>,
+    leases: Leases,
     ends: HashMap<EventNo, UnixMs>,
     plans: Vec<Plan>,
     answers: Vec<Planned>,
@@ -204,7 +187,7 @@ impl Batch {
                 batch.made.insert(name, Made::Stored(Box::new(record)));
             }
         }
-        batch.read_leases(found)?;
+        batch.leases = Leases::read(found.leases, found.returned)?;
         for row in found.rules {
             let columns = Columns { row, table: "event" };
             let event = columns.event()?;
@@ -216,32 +199,9 @@ impl Batch {
         Ok(batch)
     }
 
-    fn read_leases(&mut self, found: &Found<'_>) -> Result<()> {
-        for row in found.leases {
-            let columns = Columns { row, table: "ticket_type" };
-            let event = columns.event()?;
-            self.leases.insert(event, columns.int("leases")?);
-            if let Some(kind) = columns.small_or_none("type_no")? {
-                let holder = DeviceNo(columns.int("lease_holder")?);
-                self.holders.insert((event, TypeNo(kind)), holder);
-            }
-        }
-        for row in found.returned {
-            let columns = Columns { row, table: "recall" };
-            self.returned.insert((columns.event()?, Digest(columns.bytes("digest")?)));
-        }
-        Ok(())
-    }
-
     /// Whether the leases are still those that were decided by, now that the logs are held.
     pub(super) fn leases_stand(&self, logs: &[Row]) -> Result<bool> {
-        for row in logs {
-            let columns = Columns { row, table: "log" };
-            if self.leases.get(&columns.event()?) != Some(&columns.int("leases")?) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        self.leases.stand(logs)
     }
 
     /// Decides about one scan by what the batch knows by now.
@@ -274,12 +234,11 @@ impl Batch {
     }
 
     fn rules(&self, ticket: &Verified, gate: GateNo) -> Rules {
-        let (event, kind) = (ticket.grant().event, ticket.grant().type_no);
-        let returned = self.returned.contains(&(event, ticket.digest()));
+        let event = ticket.grant().event;
         Rules {
             gate_open: self.gates.get(&(event, gate)).copied().unwrap_or(false),
             closes_at: self.ends.get(&event).map(|end| end.plus(EVENT_GRACE_MS)),
-            held_by: self.holders.get(&(event, kind)).copied().filter(|_| !returned),
+            held_by: self.leases.held_by(ticket),
         }
     }
 
@@ -461,28 +420,6 @@ pub(super) async fn chain(
     )
     .await?;
     Ok(collect(&rows, "scan", read_scan)?)
-}
-
-/// The newest entry of a ticket that counts, leaving out the scan `without`.
-fn entry_before(scans: &[ScanRecord], without: ScanId) -> Option<Entry> {
-    let undone: Vec<_> = scans
-        .iter()
-        .filter(|record| matches!(record.outcome, Outcome::Undo { .. }))
-        .map(|record| (record.scan.device, record.scan.id))
-        .collect();
-    scans
-        .iter()
-        .find(|record| {
-            matches!(record.outcome, Outcome::Admit { .. })
-                && record.scan.id != without
-                && !undone.contains(&(record.scan.device, record.scan.id))
-        })
-        .map(|record| Entry {
-            scan: record.scan.id,
-            device: record.scan.device,
-            gate: record.scan.gate,
-            at: record.scan.at,
-        })
 }
 
 /// What was recorded under a name: the scan, and its undo.

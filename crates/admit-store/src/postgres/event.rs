@@ -13,7 +13,7 @@ use deadpool_postgres::{GenericClient, Transaction};
 
 use super::log::{self, Edges, Grown};
 use super::row::{Columns, collect, first};
-use super::{Done, PostgresStore, offline, query};
+use super::{Done, PostgresStore, lease, query};
 use crate::Result;
 use crate::event::{
     Changed, Event, EventDetails, EventView, Events, GATES_MAX, Gate, INTERVAL_S, TicketType,
@@ -242,7 +242,7 @@ async fn put_type(
         ],
     )
     .await?;
-    offline::grant_if_free(tx, event, number).await?;
+    lease::grant_if_free(tx, event, number).await?;
     let sql = "SELECT * FROM ticket_type WHERE event = $1 AND number = $2";
     let rows = query(tx, sql, &[&i64::from(event.0), &i64::from(number.0)]).await?;
     Ok(first(&rows, "ticket_type", read_type)?.map_or(Changed::NotFound, Changed::Done))

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use admit_core::admission::Standing;
 use admit_core::id::{DeviceNo, Digest, EventNo, TypeNo, UnixMs};
 use admit_core::log::leaf::{Leaf, LogKey};
-use admit_core::offline::device::Denied;
+use admit_core::offline::effect::Denied;
 use admit_core::offline::journal::{ChainHash, SYNC_ENTRIES_MAX};
 use admit_core::offline::known::{CHANGES_MAX, ShortDigest};
 use async_trait::async_trait;
@@ -13,6 +13,7 @@ use deadpool_postgres::{GenericClient, Transaction};
 
 use super::admission::{LOCK_SPENDS, number, read_history, read_scan};
 use super::append::{self, Rows, SpendRow};
+use super::lease::{held_types, lock_held_types, take_back_leases};
 use super::log::{self, Edges, Held};
 use super::row::{collect, first};
 use super::spent::read_conflict;
@@ -346,91 +347,6 @@ async fn put_state(
         ],
     )
     .await?;
-    Ok(())
-}
-
-// --- leases ---------------------------------------------------------------------------------------
-
-/// Gives the leases of a type to the device that shall have them, if nobody holds them. Holds the
-/// event's log: admissions that were decided by the old leases and not yet written are decided again.
-pub(super) async fn grant_if_free(tx: &Transaction<'_>, event: EventNo, kind: TypeNo) -> Done<()> {
-    let of = (number(event), i64::from(kind.0));
-    let sql = "SELECT 1 FROM ticket_type WHERE event = $1 AND number = $2
-           AND lease_holder IS NULL AND lease_device IS NOT NULL FOR UPDATE";
-    if query(tx, sql, &[&of.0, &of.1]).await?.is_empty() {
-        return Ok(());
-    }
-    let sql = "UPDATE log SET leases = leases + 1 WHERE event = $1 RETURNING position";
-    let rows = query(tx, sql, &[&of.0]).await?;
-    let position = first(&rows, "log", |columns| columns.int("position"))?.unwrap_or_default();
-    let sql = "UPDATE ticket_type SET lease_holder = lease_device, lease_since = $3
-         WHERE event = $1 AND number = $2";
-    query(tx, sql, &[&of.0, &of.1, &position]).await?;
-    let sql = "DELETE FROM recall WHERE event = $1 AND type_no = $2";
-    query(tx, sql, &[&of.0, &of.1]).await?;
-    Ok(())
-}
-
-/// Takes the leases of a device that was removed: whoever removes it answers for it.
-pub(super) async fn release_all(
-    tx: &Transaction<'_>,
-    event: EventNo,
-    device: DeviceNo,
-) -> Done<()> {
-    let sql = "UPDATE ticket_type SET lease_device = NULL WHERE event = $1 AND lease_device = $2";
-    query(tx, sql, &[&number(event), &device.0]).await?;
-    for kind in held_types(tx, event, device, false).await? {
-        release(tx, event, kind).await?;
-    }
-    Ok(())
-}
-
-async fn release(tx: &Transaction<'_>, event: EventNo, kind: TypeNo) -> Done<()> {
-    let sql = "UPDATE ticket_type SET lease_holder = NULL WHERE event = $1 AND number = $2";
-    query(tx, sql, &[&number(event), &i64::from(kind.0)]).await?;
-    grant_if_free(tx, event, kind).await
-}
-
-async fn lock_held_types(tx: &Transaction<'_>, event: EventNo, device: DeviceNo) -> Done<()> {
-    let sql = "SELECT 1 FROM ticket_type WHERE event = $1 AND lease_holder = $2
-         ORDER BY number FOR UPDATE";
-    query(tx, sql, &[&number(event), &device.0]).await?;
-    Ok(())
-}
-
-/// Types whose leases a device holds; with `recalled`, only those that it shall not.
-async fn held_types(
-    client: &impl GenericClient,
-    event: EventNo,
-    device: DeviceNo,
-    recalled: bool,
-) -> Done<Vec<TypeNo>> {
-    let sql = "SELECT number FROM ticket_type WHERE event = $1 AND lease_holder = $2
-           AND (NOT $3 OR lease_device IS DISTINCT FROM lease_holder) ORDER BY number";
-    let rows = query(client, sql, &[&number(event), &device.0, &recalled]).await?;
-    Ok(collect(&rows, "ticket_type", |columns| columns.type_no("number"))?)
-}
-
-async fn take_back_leases(
-    tx: &Transaction<'_>,
-    (event, device): (EventNo, DeviceNo),
-    contact: &Contact,
-    at: UnixMs,
-) -> Done<()> {
-    if !contact.returned.is_empty() {
-        let names: Vec<_> = contact.returned.iter().map(|name| name.0.as_slice()).collect();
-        // Only what was asked for: a short name is looked up among few.
-        let sql = "UPDATE recall SET returned_at = $4 WHERE event = $1 AND device = $2
-             AND substring(digest FROM 1 FOR 8) = ANY($3) AND returned_at IS NULL";
-        query(tx, sql, &[&number(event), &device.0, &names, &at.0]).await?;
-    }
-    if contact.returned_types.is_empty() {
-        return Ok(());
-    }
-    let recalled = held_types(tx, event, device, true).await?;
-    for kind in contact.returned_types.iter().filter(|kind| recalled.contains(kind)) {
-        release(tx, event, *kind).await?;
-    }
     Ok(())
 }
 

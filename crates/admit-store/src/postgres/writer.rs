@@ -10,15 +10,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::{Client, Statement};
 
-use super::admission::{
-    Asked, Batch, Found, Keys, LEASES, LOCK_SPENDS, RETURNED, RULES, SCANS_BY_NAME,
-};
+use super::admission::{Asked, Batch, Found, Keys, LOCK_SPENDS, RULES, SCANS_BY_NAME};
 use super::append::{
     INSERT_LEAVES, INSERT_RECALLS, INSERT_SCANS, INSERT_TILES, NOTIFY, Rows, WRITE_LOGS,
     WRITE_SPENDS,
 };
 use super::connect::Target;
 use super::feed::Feed;
+use super::lease::{LEASES, RETURNED};
 use super::log::{Edges, Grown, Held, LOCK_LOGS, MISSING_LEAVES};
 use super::{ATTEMPTS_MAX, Done, Fault};
 use crate::admission::{Recorded, ScanRecord};

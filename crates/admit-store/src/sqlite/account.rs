@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
 use super::row::{Columns, collect, first};
-use super::{SqliteStore, offline};
+use super::{SqliteStore, lease};
 use crate::Result;
 use crate::account::{Accounts, ApiKey, Device, Pairing, Role, SecretHash, Session, User};
 
@@ -224,7 +224,7 @@ impl Accounts for SqliteStore {
 
     async fn revoke_device(&self, event: EventNo, device: DeviceNo, at: UnixMs) -> Result<bool> {
         self.write(move |tx| {
-            offline::release_all(tx, event, device)?;
+            lease::release_all(tx, event, device)?;
             Ok(tx.execute(
                 "UPDATE device SET revoked_at = COALESCE(revoked_at, ?3)
                  WHERE event = ?1 AND number = ?2",

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use admit_core::admission::{
-    EVENT_GRACE_MS, Entry, History, Rules, Scan, Standing, Verdict, decide, undo,
+    EVENT_GRACE_MS, History, Rules, Scan, Standing, Verdict, decide, undo,
 };
 use admit_core::id::{DeviceNo, Digest, EventNo, GateNo, ScanId, TicketId, TypeNo, UnixMs};
 use admit_core::log::leaf::LogKey;
@@ -19,8 +19,8 @@ use tokio::sync::broadcast;
 
 use super::row::{Columns, collect, entry_columns, first};
 use super::writer::{Done, Work};
-use super::{SqliteStore, offline};
-use crate::admission::{Admissions, Preview, Recorded, ScanRecord, Undone, stage};
+use super::{SqliteStore, lease};
+use crate::admission::{Admissions, Preview, Recorded, ScanRecord, Undone, entry_before, stage};
 use crate::measure::Measures;
 use crate::{PAGE_ROWS_MAX, Result, StoreError};
 
@@ -72,7 +72,7 @@ impl Plan {
             write_spend(work.tx, self.record.event, self.digest, history, place)?;
         }
         if let Some(holder) = self.recall {
-            offline::recall(work.tx, &self.record, self.digest, holder)?;
+            lease::recall(work.tx, &self.record, self.digest, holder)?;
         }
         Ok((self.record, leaf))
     }
@@ -117,12 +117,12 @@ impl Batch {
         let holder = if let Some(holder) = self.holders.get(&(event, kind)) {
             *holder
         } else {
-            let holder = offline::holder(tx, event, kind)?;
+            let holder = lease::holder(tx, event, kind)?;
             self.holders.insert((event, kind), holder);
             holder
         };
         match holder {
-            Some(_) if offline::is_returned(tx, event, ticket.digest())? => Ok(None),
+            Some(_) if lease::is_returned(tx, event, ticket.digest())? => Ok(None),
             holder => Ok(holder),
         }
     }
@@ -359,28 +359,6 @@ pub(super) fn chain(
         seq = previous;
     }
     Ok(scans)
-}
-
-/// The newest entry of a ticket that counts, leaving out the scan `without`.
-fn entry_before(scans: &[ScanRecord], without: ScanId) -> Option<Entry> {
-    let undone: Vec<_> = scans
-        .iter()
-        .filter(|record| matches!(record.outcome, Outcome::Undo { .. }))
-        .map(|record| (record.scan.device, record.scan.id))
-        .collect();
-    scans
-        .iter()
-        .find(|record| {
-            matches!(record.outcome, Outcome::Admit { .. })
-                && record.scan.id != without
-                && !undone.contains(&(record.scan.device, record.scan.id))
-        })
-        .map(|record| Entry {
-            scan: record.scan.id,
-            device: record.scan.device,
-            gate: record.scan.gate,
-            at: record.scan.at,
-        })
 }
 
 /// An undo that wrote nothing.

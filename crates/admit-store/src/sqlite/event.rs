@@ -11,7 +11,7 @@ use rusqlite::{Connection, ErrorCode, params};
 
 use super::row::{Columns, collect, first};
 use super::writer::{Done, Work};
-use super::{SqliteStore, log, offline};
+use super::{SqliteStore, lease, log};
 use crate::Result;
 use crate::event::{
     Changed, Event, EventDetails, EventView, Events, GATES_MAX, Gate, INTERVAL_S, TicketType,
@@ -241,7 +241,7 @@ fn put_type(
             d.offline.code(),
             d.lease_device.map(|device| device.0)
         ])?;
-    offline::grant_if_free(connection, event, number)?;
+    lease::grant_if_free(connection, event, number)?;
     Ok(ticket_type(connection, event, number)?.map_or(Changed::NotFound, Changed::Done))
 }
 

@@ -3,7 +3,8 @@
 use admit_core::admission::Verdict;
 use admit_core::id::{DeviceNo, GateNo, ScanId, UnixMs};
 use admit_core::offline::clock::Now;
-use admit_core::offline::device::{Device, Effect};
+use admit_core::offline::device::Device;
+use admit_core::offline::effect::Effect;
 use admit_core::offline::wire;
 use admit_core::setup::{Judge, Read, Setup};
 use admit_store::account::Role;
