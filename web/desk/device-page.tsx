@@ -155,7 +155,12 @@ const STALE_MS = 45_000
 /** How fresh a scanner's knowledge is, and what it has not told yet. */
 function Freshness({ device }: { device: Device }) {
   const { state, unconfirmed } = device
-  if (state === null) return <span class="freshness tag warn">{offline('never_synced')}</span>
+  if (state === null)
+    return (
+      <span class="freshness">
+        <span class="tag warn">{offline('never_synced')}</span>
+      </span>
+    )
   const { last_sync_at: at, pending, persisted, battery } = state
   const age = Math.max(0, Date.now() - Date.parse(at))
   const ago = duration(age)

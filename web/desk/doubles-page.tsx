@@ -93,7 +93,11 @@ function Timeline({ one, zone }: { one: DoubleEntryCase; zone: string }) {
               </span>
               <span class="entry-text">
                 <strong dir="auto">{entry.gate_name}</strong>
-                <span class="numeric">{preciseTimeIn(zone, entry.at)}</span>
+                <span class="numeric">
+                  {one.order_certain
+                    ? preciseTimeIn(zone, entry.at)
+                    : `${preciseTimeIn(zone, entry.from)} – ${preciseTimeIn(zone, entry.to)}`}
+                </span>
                 <span class="small soft" dir="auto">
                   {entry.device_name} · {stageText(entry.stage)}
                 </span>

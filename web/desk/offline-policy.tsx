@@ -27,7 +27,6 @@ export function OfflinePolicyFields({ event, type }: OfflinePolicyProps) {
           <span>
             <strong>{t(value)}</strong>
             {value !== 'any' && <span class="tag good">{t('never_twice')}</span>}
-            <br />
             <span class="small soft">{t(`${value}_hint`)}</span>
           </span>
         </label>

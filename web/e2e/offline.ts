@@ -409,26 +409,13 @@ async function exchanged(north: Page, south: Page, stage: Stage): Promise<void> 
   await openDiagnostics(north)
   await north.getByRole('button', { name: 'Exchange with another scanner' }).click()
   await north.getByRole('button', { name: 'Show as codes' }).click()
-  await north.waitForSelector('[data-exchange]')
-  const of = Number(/ of (\d+)/.exec((await north.locator('.exchange-code').textContent()) ?? '')?.[1])
-  const shown = new Map<number, string>()
-  while (shown.size < of) {
-    const text = (await north.locator('[data-exchange]').getAttribute('data-exchange')) ?? ''
-    const part = Number(/^A1SPENT:(\d+)/.exec(text)?.[1])
-    if (shown.has(part)) {
-      await north.waitForFunction(
-        old => document.querySelector<HTMLElement>('[data-exchange]')?.dataset.exchange !== old,
-        text,
-      )
-    }
-    shown.set(part, text)
-  }
-  const forged = shown.get(of)?.replace(/[0-9A-Z]$/, last => (last === '0' ? '1' : '0')) ?? ''
+  const shown = await codesOn(north)
+  const forged = shown[0]?.replace(/[0-9A-Z]$/, last => (last === '0' ? '1' : '0')) ?? ''
   await wedge(south, forged)
   await south.locator('.soft-notice', { hasText: 'Not taken in' }).waitFor()
-  for (const text of shown.values()) {
+  for (const text of shown) {
     await wedge(south, text)
-    await south.locator('.soft-notice', { hasText: `of ${of} codes from` }).waitFor()
+    await south.locator('.soft-notice', { hasText: `of ${shown.length} codes from` }).waitFor()
   }
   await scan(south, code, 'refuse')
   must((await wordOn(south)) === 'Already used', 'what North told')
@@ -438,6 +425,50 @@ async function exchanged(north: Page, south: Page, stage: Stage): Promise<void> 
   await synced(north)
   await synced(south)
   must((await conflictsOf(stage)).length === 1, 'no further double entry')
+}
+
+/** The codes that a scanner shows, all of one round. */
+async function codesOn(gate: Page): Promise<string[]> {
+  await gate.waitForSelector('[data-exchange]')
+  const of = Number(/ of (\d+)/.exec((await gate.locator('.exchange-code').textContent()) ?? '')?.[1])
+  const shown = new Set<string>()
+  while (shown.size < of) {
+    const text = (await gate.locator('[data-exchange]').getAttribute('data-exchange')) ?? ''
+    if (shown.has(text)) {
+      await gate.waitForFunction(
+        old => document.querySelector<HTMLElement>('[data-exchange]')?.dataset.exchange !== old,
+        text,
+      )
+    }
+    shown.add(text)
+  }
+  return [...shown]
+}
+
+/** Two scanners on one network, no server: what one lets in, the other refuses a moment later. */
+async function linked(north: Page, south: Page, stage: Stage): Promise<void> {
+  await cut(north)
+  await cut(south)
+  await openDiagnostics(north)
+  await north.getByRole('button', { name: 'Exchange with another scanner' }).click()
+  await north.getByRole('button', { name: 'Start a link' }).click()
+  await north.waitForSelector('[data-link="offer"]')
+  for (const text of await codesOn(north)) await wedge(south, text)
+  await south.waitForSelector('[data-link="answer"]')
+  for (const text of await codesOn(south)) await wedge(north, text)
+  for (const gate of [north, south]) await gate.waitForSelector('[data-link="open"]')
+  const known = /(\d+) taken in/.exec((await south.locator('[data-link]').textContent()) ?? '')?.[1]
+  await scan(north, stage.codes[11] ?? '', 'admit')
+  await south.waitForFunction(before => {
+    const told = /(\d+) taken in/.exec(document.querySelector('[data-link]')?.textContent ?? '')?.[1]
+    return told !== before
+  }, known)
+  await scan(south, stage.codes[11] ?? '', 'refuse')
+  must((await wordOn(south)) === 'Already used', 'what North let in')
+  await mend(north)
+  await mend(south)
+  await synced(north)
+  await synced(south)
 }
 
 const wedge = (page: Page, code: string) =>
@@ -529,6 +560,7 @@ export async function walkOffline(browser: Browser, place: Place): Promise<void>
     await step('offline: a rehearsal leaves no trace', () => rehearsed(north, stage))
     await step('offline: no green from a disk that is full', () => diskFull(north, stage))
     await step('offline: gate to gate by codes', () => exchanged(north, south, stage))
+    await step('offline: gate to gate by a live link', () => linked(north, south, stage))
     north = await step('offline: one tab has the station', () => oneTab(northContext, north, stage))
     await step('offline: unpairing warns of what was not told', () => unpairWarns(north, stage))
     await step('offline: a clock that was turned back', () => turnedBack(southContext, stage))

@@ -31,9 +31,9 @@ export const { t, plural } = translator({
   unknown: 'not told by the browser',
   kept: 'Safe from clearing',
   kept_yes: 'yes',
-  kept_no: 'no: the browser may clear it when space runs out',
+  kept_no: 'no',
   kept_how:
-    'Install this page: in the browser’s menu choose “Install app” or “Add to home screen”, open it from there, and press the button below.',
+    'The browser may clear the records when space runs out. Install this page: in the browser’s menu choose “Install app” or “Add to home screen”, open it from there, and press the button below.',
   ask_again: 'Ask the browser again',
   disk: 'Takes records',
   disk_no: 'no: full or blocked. Make room on this device, then sync.',

@@ -211,8 +211,12 @@ function Download() {
   )
 }
 
-const megabytes = (bytes: number) =>
-  bytes < 1_000_000 ? `${Math.ceil(bytes / 1000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`
+const size = (bytes: number) =>
+  bytes < 1e6
+    ? `${Math.ceil(bytes / 1e3)} kB`
+    : bytes < 1e9
+      ? `${(bytes / 1e6).toFixed(1)} MB`
+      : `${(bytes / 1e9).toFixed(1)} GB`
 
 function Storage() {
   const [estimate, setEstimate] = useState<StorageEstimate | null>(null)
@@ -230,8 +234,8 @@ function Storage() {
             used === undefined
               ? t('unknown')
               : quota
-                ? t('used_of', { used: megabytes(used), quota: megabytes(quota) })
-                : megabytes(used)
+                ? t('used_of', { used: size(used), quota: size(quota) })
+                : size(used)
           }
         />
         <Pair

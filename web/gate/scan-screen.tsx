@@ -68,7 +68,7 @@ export function ScanScreen() {
       <div class="station-head">
         {rehearsing.value && <RehearsalBanner />}
         <StatusLine onMenu={() => setOpen('menu')} />
-        <Warning onMore={() => setOpen('diagnostics')} />
+        {!rehearsing.value && <Warning onMore={() => setOpen('diagnostics')} />}
       </div>
       <main class="work">
         <div class="camera-place">

@@ -196,6 +196,7 @@ async function openStation(): Promise<void> {
 }
 
 function entryWritten(): void {
+  device.tick(false)
   outbox?.soon()
   if (linked.value) void tellPeer().catch(() => undefined)
 }

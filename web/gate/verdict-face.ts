@@ -16,6 +16,8 @@ export type Face = {
   /** The holder's name, only where the event shows it. */
   name: string | null
   ticket: string | null
+  /** How it was decided, where that is worth a word. */
+  note?: string
 }
 
 const ticketLine = (ticket: VerdictTicket | null) =>
@@ -82,7 +84,7 @@ function decidedFace(state: Extract<ScanState, { kind: 'decided' }>, zone: strin
   if (state.verdict === 'refuse') return { ...refusalFace(local, zone), name }
   const lines = entryLines(state.use, local.maxUses, state.usesRemaining)
   const ticket = ticketLine(local.ticket)
-  return { tone: 'admit', word: t('admit'), lines: [...lines, t('decided_here')], name, ticket }
+  return { tone: 'admit', word: t('admit'), lines, name, ticket, note: t('decided_here') }
 }
 
 const firstUsed = (zone: string, moment: string, gate: string | null) => {

@@ -19,7 +19,15 @@ export function VerdictPanel() {
   const face = scan ? faceOf(scan, zone.value) : readyFace()
   const isVerdict = scan !== null && face.tone !== 'asking'
   return (
-    <section class={`verdict ${face.tone}`} data-tone={face.tone} data-scan={scan?.scanId ?? ''}>
+    <section
+      class={`verdict ${face.tone}`}
+      data-tone={face.tone}
+      data-scan={scan?.scanId ?? ''}
+      aria-label={t('verdict')}
+      // On a small screen it scrolls: keyboards must reach what is below.
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region
+      tabIndex={0}
+    >
       <VerdictShape tone={face.tone} />
       {/* One live region that stays: a new one for each verdict would be missed by some readers. */}
       <div class="verdict-text" role="alert" aria-atomic="true">
@@ -53,6 +61,7 @@ function VerdictText({ face }: { face: Face }) {
           {face.ticket}
         </p>
       )}
+      {face.note && <p class="small">{face.note}</p>}
     </>
   )
 }
