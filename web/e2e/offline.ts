@@ -352,6 +352,7 @@ async function rehearsed(gate: Page, stage: Stage): Promise<void> {
   await scan(gate, stage.codes[1] ?? '', 'refuse')
   must((await wordOn(gate)) === 'Already used', 'what is known of real entries')
   await gate.getByRole('button', { name: 'End rehearsal' }).click()
+  await gate.locator('.rehearsal').waitFor({ state: 'detached' })
   must((await gate.locator('.admit-count').textContent()) === real, 'the real counters as before')
   must(admissions.length === 0, 'nobody asked')
   must(
@@ -447,8 +448,12 @@ async function codesOn(gate: Page): Promise<string[]> {
 
 /** Two scanners on one network, no server: what one lets in, the other refuses a moment later. */
 async function linked(north: Page, south: Page, stage: Stage): Promise<void> {
-  await cut(north)
-  await cut(south)
+  // The network is there, only no server: what cuts a page off cuts its link, too.
+  for (const gate of [north, south]) {
+    await gate.route('**/v1/**', route => route.abort())
+    await gate.evaluate(() => dispatchEvent(new Event('offline')))
+    await link(gate, 'offline')
+  }
   await openDiagnostics(north)
   await north.getByRole('button', { name: 'Exchange with another scanner' }).click()
   await north.getByRole('button', { name: 'Start a link' }).click()
@@ -465,10 +470,12 @@ async function linked(north: Page, south: Page, stage: Stage): Promise<void> {
   }, known)
   await scan(south, stage.codes[11] ?? '', 'refuse')
   must((await wordOn(south)) === 'Already used', 'what North let in')
-  await mend(north)
-  await mend(south)
-  await synced(north)
-  await synced(south)
+  for (const gate of [north, south]) {
+    await gate.unroute('**/v1/**')
+    await gate.evaluate(() => dispatchEvent(new Event('online')))
+    await link(gate, 'online')
+    await synced(gate)
+  }
 }
 
 const wedge = (page: Page, code: string) =>

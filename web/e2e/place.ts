@@ -35,6 +35,8 @@ const argsWith = (extra: string[]) => {
     '--disable-background-networking',
     '--disable-component-update',
     '--disable-sync',
+    // As where the camera is allowed: then a page may tell another its address on this network.
+    '--disable-features=WebRtcHideLocalIpsWithMdns',
     ...extra,
   ]
   // Playwright's ignoreHTTPSErrors breaks service workers; naming the server's key does not.

@@ -100,12 +100,6 @@ export class Device {
     return core
   }
 
-  /** How many tickets are known to have entered elsewhere. */
-  get known(): number {
-    const { monotonic, wall } = now()
-    return this.core ? (JSON.parse(this.core.status(monotonic, wall)) as CoreStatus).known : 0
-  }
-
   get pack(): CorePackage | null {
     return this.#pack
   }

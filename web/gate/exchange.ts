@@ -1,10 +1,11 @@
 // Gate to gate without a server: own entries as lists signed by this device, and lists of others taken in, their signatures checked.
 import { signal } from '@preact/signals'
 import { getSealedFact } from '../lib/db/gate-db.ts'
+import type { Kept } from '../lib/db/journal-db.ts'
 import { saveFile } from '../lib/ui/save-file.ts'
 import { fromBase64url } from './base64url.ts'
 import { notice } from './board.ts'
-import { effectsOf } from './effects.ts'
+import { type Effect, effectsOf } from './effects.ts'
 import { LINK_PREFIX, LIST_PREFIX } from './exchange-code.ts'
 import { t } from './exchange-texts.ts'
 import { Gathering, pack, partOf, unpack } from './packing.ts'
@@ -20,6 +21,8 @@ const ENTRIES_OF_A_MESSAGE = 100
 /** What came in: from whom, how many new entries, and how many of the codes of the last round. */
 export type Received = { from: string; entries: number; codes: Set<number>; of: number; new: number }
 export const received = signal<Received | null>(null)
+
+type KeptPeer = Kept & { entries?: unknown[] }
 
 export class NotHere extends Error {}
 
@@ -55,6 +58,10 @@ export async function openLists(file: Blob): Promise<number> {
   return fresh
 }
 
+/** How many entries of a peer an effect keeps. */
+const newIn = (effect: Effect) =>
+  effect.do === 'keep' ? ((effect.kept as KeptPeer).entries?.length ?? 0) : 0
+
 export class NotTrusted extends Error {}
 
 /** Takes in a list that a peer signed; how many entries were new, and whose they are. */
@@ -64,7 +71,6 @@ export async function learn(list: string): Promise<{ fresh: number; from: string
   const number = Number(/^device (\d+)$/m.exec(list)?.[1])
   const peer = setup.value?.peers?.find(one => one.device === number)
   if (!peer) throw new NotTrusted('no peer of this event')
-  const knownBefore = device.known
   let effects: ReturnType<typeof effectsOf>
   try {
     effects = effectsOf(device.core.learn_spent(list, peer.vkey))
@@ -72,7 +78,7 @@ export async function learn(list: string): Promise<{ fresh: number; from: string
     throw new NotTrusted('not signed by the device it speaks for', { cause: error })
   }
   await device.carryOut(effects)
-  return { fresh: device.known - knownBefore, from: peer.name }
+  return { fresh: effects.reduce((sum, effect) => sum + newIn(effect), 0), from: peer.name }
 }
 
 const gathering = new Gathering()

@@ -18,7 +18,10 @@ it.each(['a', 'GGW', 'ab', ':::'])('refuses %s', text => {
 it('reads back in parts of any order, shown again and again', async () => {
   const parts = partsOf('P:', (await pack(list)).repeat(20))
   expect(parts.length).toBeGreaterThan(2)
-  for (const part of parts) expect(part.length).toBeLessThan(600)
+  for (const part of parts) {
+    expect(part.length).toBeLessThan(600)
+    expect(part.trim()).toBe(part)
+  }
   const gathering = new Gathering()
   const shuffled = [...parts.slice(1), ...parts.slice(1), parts[0] ?? '']
   const wholes = shuffled.map(code => {
@@ -40,4 +43,9 @@ it('does not unpack a bomb', async () => {
 
 it('takes no other code for a part', () => {
   for (const code of ['A1:X', 'P:', 'P:1/2', 'P:x/2:a', 'P:12345/2:a']) expect(partOf('P:', code)).toBeNull()
+})
+
+it('never ends in a space, which a reader would trim', () => {
+  const packed = base45(new Uint8Array(4_000).map((_, index) => index * 37))
+  for (const part of partsOf('P:', packed)) expect(part.trim()).toBe(part)
 })

@@ -1,7 +1,8 @@
 // Text packed for QR codes: deflated, in the letters that QR codes hold best (base45), and cut into parts that a phone reads at ease.
 
 const letters = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:'
-const PART_LETTERS = 560
+/** Whole groups of three letters: the third is never a space, which readers would trim. */
+const PART_LETTERS = 558
 
 export function base45(bytes: Uint8Array): string {
   let text = ''
