@@ -48,9 +48,8 @@ function bench(overrides: Partial<AdmissionDeps> = {}) {
   const states: ScanState[] = []
   const timers: (() => void)[] = []
   const answers: { settle: (verdict: Verdict) => void; fail: (error: unknown) => void }[] = []
-  const send = vi.fn((scan: { scanId: string }, confirm: boolean) => {
+  const send = vi.fn((_scan: { scanId: string; challenge?: string }, confirm: boolean) => {
     log.push(`ask ${confirm}`)
-    void scan
     return new Promise<Verdict>((settle, fail) => answers.push({ settle, fail }))
   })
   const deps: AdmissionDeps = {
@@ -115,6 +114,15 @@ describe('with the server', () => {
     expect(second.scanId).toBe(first.scanId)
     expect(send).toHaveBeenCalledOnce()
   })
+})
+
+it('passes on what the wallet was asked to sign, also for a code that is refused here', async () => {
+  const { admissions, send, deps } = bench()
+  await admissions.present('A1:X', 1, new Uint8Array(8))
+  expect(send.mock.calls[0]?.[0]).toMatchObject({ challenge: 'AAAAAAAAAAA' })
+  await admissions.present('FORGED', 1, new Uint8Array(8))
+  const told = expect.objectContaining({ challenge: 'AAAAAAAAAAA' })
+  expect(deps.server?.present).toHaveBeenCalledWith(told, expect.anything())
 })
 
 describe('without an answer', () => {

@@ -4,6 +4,7 @@ import type { Verdict, VerdictTicket } from '../lib/api/types.ts'
 import type { CoreStation } from '../lib/core/package.ts'
 import type { WaitingScan } from '../lib/db/gate-db.ts'
 import type { Kept } from '../lib/db/journal-db.ts'
+import { base64url } from './base64url.ts'
 import { looksLikeCode } from './code-shape.ts'
 import { carryOut, type Effect, effectsOf, type Hands, type Show } from './effects.ts'
 import type { Judgement, Scan, ScanState } from './scan.ts'
@@ -19,7 +20,7 @@ export type AdmissionDeps = {
   /** False once the disk has refused a record, until it takes them again. */
   keeps: () => boolean
   /** Asks the server, under the scan's own id. `confirm`: this device keeps a record, and says later what became of it. */
-  send: (scan: WaitingScan, confirm: boolean, challenge: Uint8Array | undefined) => Promise<Verdict>
+  send: (scan: WaitingScan, confirm: boolean) => Promise<Verdict>
   /** Codes that only the server can read, and codes that it shall hear of although they are refused here. */
   server: { present: (scan: Scan, local: Judgement | null) => void } | null
   drawScanId: () => string
@@ -55,7 +56,6 @@ type Presented = {
 type Open = {
   scan: Scan
   local: Judgement
-  challenge: Uint8Array | undefined
   callOff: () => void
   answer: Verdict | null
   confirmed: boolean
@@ -91,6 +91,7 @@ export class Admissions {
     const at = new Date(this.#deps.core.guess_ms(monotonic, wall)).toISOString()
     const scanId = this.#deps.drawScanId()
     const scan: Scan = { scanId, code, gate, at, state: { kind: 'asking' }, resumed: false }
+    if (challenge) scan.challenge = base64url(challenge)
     this.#deps.begun(scan)
     if (!looksLikeCode(code)) return this.#change({ ...scan, code: '' }, { kind: 'not_a_code' })
     const online = this.#deps.online()
@@ -108,7 +109,7 @@ export class Admissions {
     }
     const local = judgementOf(told)
     if (told.read !== 'genuine') return this.#outside(scan, told.read === 'refused' ? local : null)
-    this.#open.set(scanId, { scan, local, challenge, callOff: () => {}, answer: null, confirmed: false })
+    this.#open.set(scanId, { scan, local, callOff: () => {}, answer: null, confirmed: false })
     // A refusal of the device is shown at once, while the server is asked: it may know better.
     if (online) this.#change(scan, told.local === 'refuse' ? { kind: 'judged', local } : scan.state)
     await this.#carryOut(told.effects)
@@ -162,7 +163,7 @@ export class Admissions {
       void this.#unanswered(scanId)
     })
     try {
-      await this.#answered(scanId, await send(open.scan, kept, open.challenge))
+      await this.#answered(scanId, await send(open.scan, kept))
     } catch (error) {
       await this.#askFailed(scanId, error)
     }

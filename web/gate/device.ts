@@ -22,6 +22,7 @@ export class Device {
   #opening: Promise<void> | null = null
   #seen: Now = now()
   #compacting = false
+  #slept = false
 
   /** What scans ask: without the core, everything is the server's to say. */
   readonly scans: ScanCore = {
@@ -138,7 +139,10 @@ export class Device {
     const jumped = at.wall - this.#seen.wall - (at.monotonic - this.#seen.monotonic)
     this.#seen = at
     status.value = JSON.parse(this.core.status(at.monotonic, at.wall)) as CoreStatus
-    if (jumped > JUMP_MS && idle) void this.#reopen()
+    this.#slept ||= jumped > JUMP_MS
+    if (!this.#slept || !idle) return
+    this.#slept = false
+    void this.#reopen()
   }
 
   /** After a sleep the interval that holds the server's time is worth nothing: as after a restart. */

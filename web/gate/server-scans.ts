@@ -21,6 +21,8 @@ export type ServerScansDeps = {
 
 const FIRST_RETRY_MS = 500
 const LAST_RETRY_MS = 8_000
+/** Refusals of the device that wait to be told. */
+const TOLD_MAX = 200
 
 export class ServerScans {
   readonly #deps: ServerScansDeps
@@ -48,11 +50,18 @@ export class ServerScans {
       void this.#send(again)
       return again
     }
+    // A bored crowd with forged codes must not fill the disk: the first of them tell the story.
+    if (local && this.#waiting.size >= TOLD_MAX) {
+      this.#change(fresh, { kind: 'judged', local })
+      return fresh
+    }
     this.#waiting.set(fresh.scanId, fresh)
     this.#change(fresh, local ? { kind: 'judged', local } : { kind: 'asking' })
-    const { scanId, code, gate, at } = fresh
+    const { scanId, code, gate, at, challenge } = fresh
     // Kept before it is sent. Where the browser keeps nothing, it is still sent: a gate that works beats one that remembers.
-    await this.#deps.kept.put({ scanId, code, gate, at }).catch(() => undefined)
+    await this.#deps.kept
+      .put({ scanId, code, gate, at, ...(challenge ? { challenge } : {}) })
+      .catch(() => undefined)
     void this.#send(fresh)
     return fresh
   }

@@ -144,12 +144,16 @@ function isOffline(): void {
   setupTimer = setTimeout(() => void refreshSetup(), SETUP_RETRY_MS)
 }
 
-const send = (scan: WaitingScan, confirm: boolean, bytes?: Uint8Array<ArrayBuffer>) => {
+const send = (scan: WaitingScan, confirm: boolean) => {
   const input: ScanInput = { code: scan.code, gate: scan.gate, scan_id: scan.scanId }
   if (confirm) input.confirm = true
-  if (bytes) input.challenge = base64url(bytes)
+  if (scan.challenge) input.challenge = scan.challenge
   return heard(admit(identity?.token ?? '', input))
 }
+
+/** What the device keeps no record of: the server's word is the only one. Without a network nothing is even tried. */
+const sendAlone = (scan: WaitingScan) =>
+  connection.value === 'offline' ? Promise.reject(new NoAnswer('offline')) : send(scan, false)
 
 const after = (ms: number, run: () => void) => {
   const timer = setTimeout(run, ms)
@@ -166,14 +170,14 @@ async function openStation(): Promise<void> {
   }
   const begun = (scan: Scan) => board.begun(scan)
   const shared = { begun, changed, shutOut }
-  const scans = new ServerScans({ ...shared, send: scan => send(scan, false), kept: waitingScans, after })
+  const scans = new ServerScans({ ...shared, send: sendAlone, kept: waitingScans, after })
   serverScans = scans
   admissions = new Admissions({
     ...shared,
     core: device.scans,
     write: device.write,
     keeps: () => keeps.value || !device.core,
-    send: (scan, confirm, bytes) => send(scan, confirm, bytes as Uint8Array<ArrayBuffer> | undefined),
+    send,
     server: { present: (scan, local) => void scans.present(scan, local) },
     drawScanId,
     now,
@@ -188,6 +192,8 @@ async function openStation(): Promise<void> {
   clearInterval(tickTimer)
   tickTimer = setInterval(tick, 1_000)
   void askPersistence()
+  // What is known from before is enough to begin with.
+  if (setup.value) settleStage()
   await refreshSetup()
   if (setup.value && identity) {
     settleStage()

@@ -3,7 +3,8 @@ import { type DBSchema, deleteDB, type IDBPDatabase, openDB } from 'idb'
 import type { DoubleEntry, GateSetup } from '../api/types.ts'
 import { makeSealKey, type Sealed, seal, unseal } from './seal.ts'
 
-export type WaitingScan = { scanId: string; code: string; gate: number; at: string }
+/** `challenge`: what the wallet was asked to sign, base64url; then only its answer is taken, by the server, too. */
+export type WaitingScan = { scanId: string; code: string; gate: number; at: string; challenge?: string }
 export type Identity = { deviceId: number; token: string }
 /** One record of the journal, in the order of its key. What is not sealed names no ticket and no person. */
 export type KeptRecord = { kind: string; scan?: string; sealed: Sealed }
