@@ -91,14 +91,28 @@ impl Known {
         true
     }
 
+    /// Merges what is aside into what is sorted: one pass over both.
     fn sort_in(&mut self) {
-        let recent = std::mem::take(&mut self.recent);
-        let mut merged: BTreeMap<ShortDigest, i8> = recent;
-        for (name, count) in self.names.iter().zip(&self.counts) {
-            let known = merged.entry(*name).or_insert(0);
-            *known = known.saturating_add(*count);
+        let sorted = self.names.drain(..).zip(self.counts.drain(..));
+        let (mut sorted, mut recent) =
+            (sorted.peekable(), std::mem::take(&mut self.recent).into_iter().peekable());
+        let mut merged = Vec::new();
+        loop {
+            let next = match (sorted.peek(), recent.peek()) {
+                (Some((old, _)), Some((new, _))) if old == new => {
+                    let both = sorted.next().zip(recent.next());
+                    both.map(|((name, count), (_, by))| (name, count.saturating_add(by)))
+                }
+                (Some((old, _)), Some((new, _))) if new < old => recent.next(),
+                (Some(_), _) => sorted.next(),
+                (None, _) => recent.next(),
+            };
+            let Some((name, count)) = next else { break };
+            if count != 0 {
+                merged.push((name, count));
+            }
         }
-        merged.retain(|_, count| *count != 0);
+        drop(sorted);
         (self.names, self.counts) = merged.into_iter().unzip();
     }
 

@@ -266,6 +266,40 @@ fn a_devices_condition_is_that_of_its_last_contact() {
     });
 }
 
+#[test]
+fn many_devices_that_tell_at_once_are_each_booked_once_and_every_double_is_told() {
+    check(|s| async move {
+        let mut tickets = Vec::new();
+        for n in 0..10 {
+            tickets.push(issue(&s, new_ticket(s.event, n)).await);
+        }
+        let mut tasks = tokio::task::JoinSet::new();
+        for device in 1..=12i64 {
+            let mut journal = Journal::of(device);
+            for (n, ticket) in (1..).zip(&tickets) {
+                journal.say(ticket, n, Word::Done, device * 10);
+            }
+            // Each report twice, as after a lost answer.
+            for _ in 0..2 {
+                let (store, event) = (std::sync::Arc::clone(&s.store), s.event);
+                let contact = Contact { entries: journal.entries.clone(), ..Contact::default() };
+                tasks.spawn(async move {
+                    let heard_at = NOW.plus(3_600_000);
+                    store.sync(event, DeviceNo(device), contact, heard_at, LOG_KEY).await.unwrap().0
+                });
+            }
+        }
+        let synced = tasks.join_all().await;
+        let sum = |of: fn(&Synced) -> usize| synced.iter().map(of).sum::<usize>();
+        assert_eq!(sum(|one| usize::try_from(one.stored).unwrap()), 120);
+        // Ten tickets, each used twelve times: eleven too many.
+        assert_eq!(sum(|one| one.conflicts.len()), 110);
+        for ticket in &tickets {
+            assert_eq!(uses(&s, ticket).await, 12);
+        }
+    });
+}
+
 // --- leases ---------------------------------------------------------------------------------------
 
 async fn lease_to(s: &Subject, device: Option<i64>) -> TicketType {
