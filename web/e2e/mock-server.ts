@@ -626,7 +626,7 @@ async function gateApi(
   publish(state, event)
 }
 
-type AdmissionInput = { code: string; gate: number; scan_id: string; confirm?: boolean }
+type AdmissionInput = { code: string; gate: number; scan_id: string; confirm?: boolean; challenge?: string }
 
 const namesOf = (state: State, event: DeskEvent): Names => ({
   device: id => state.devices.get(id)?.name ?? '',
@@ -706,11 +706,11 @@ function setupOf(state: State, event: DeskEvent, device: MockDevice): GateSetup 
       offline_after_ms: 1_500,
     },
     gates: event.gates,
-    ticket_types: event.ticket_types.map(({ number, name, offline = 'any' }) => ({
+    ticket_types: event.ticket_types.map(({ number, name, offline, lease_device }) => ({
       number,
       name,
       offline,
-      lease_since: null,
+      lease_since: lease_device === device.id ? 0 : null,
     })),
     keys: [{ key_id: 1, algorithm: 'ed25519', public_key: issuerKey, not_after: null, not_after_ms: null }],
     peers: [...state.devices.values()]
@@ -743,15 +743,17 @@ function decide(state: State, event: DeskEvent, device: MockDevice, input: Admis
     ? 'invalid'
     : ticket.status === 'revoked'
       ? 'revoked'
-      : !gate?.open
-        ? 'gate_closed'
-        : type && type.gates.length > 0 && !type.gates.includes(input.gate)
-          ? 'entry_point_denied'
-          : exhausted
-            ? ticket.max_uses === 1
-              ? 'already_used'
-              : 'uses_exhausted'
-            : null
+      : input.challenge
+        ? 'proof_invalid'
+        : !gate?.open
+          ? 'gate_closed'
+          : type && type.gates.length > 0 && !type.gates.includes(input.gate)
+            ? 'entry_point_denied'
+            : exhausted
+              ? ticket.max_uses === 1
+                ? 'already_used'
+                : 'uses_exhausted'
+              : null
   record(state, event, {
     verdict: reason ? 'refuse' : 'admit',
     ...(reason ? { reason } : {}),

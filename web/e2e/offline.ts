@@ -59,7 +59,7 @@ async function makeEvent(desk: Page, place: Place): Promise<Stage> {
   await made(desk, '/v1/desk/events', {
     ...{ slug, name: 'Without a network', venue: 'Kesselhaus', description: '', time_zone: 'Europe/Berlin' },
     ...{ doors_at: null, starts_at: at(1), ends_at: at(2), registration: 'open', token_format: 'a1' },
-    ...{ show_name_at_gate: false, phone: 'hidden', questions: [] },
+    ...{ show_name_at_gate: true, phone: 'hidden', questions: [] },
   })
   for (const name of ['North gate', 'South gate']) await made(desk, `/v1/desk/events/${slug}/gates`, { name })
   const type = { name: 'Standard', description: '', quota: 100, max_uses: 1, gates: [], rotation: 'none' }
@@ -69,9 +69,9 @@ async function makeEvent(desk: Page, place: Place): Promise<Stage> {
   return stage
 }
 
-async function issue({ desk, place, slug, codes, numbers }: Stage): Promise<void> {
+async function issue({ desk, place, slug, codes, numbers }: Stage, type = 1): Promise<void> {
   const path = `/v1/desk/events/${slug}/tickets`
-  const issued = await made(desk, path, { ticket_type: 1, name: 'A Guest', email: 'guest@example.org' })
+  const issued = await made(desk, path, { ticket_type: type, name: 'A Guest', email: 'guest@example.org' })
   const { body } = await api(desk, 'GET', `${path}/${issued.number}`)
   const access = new URL(String(body.access_url), place.url).hash.slice(1)
   const code = await desk.evaluate(async bearer => {
@@ -307,7 +307,10 @@ async function doubled(north: Page, south: Page, stage: Stage): Promise<void> {
   await cut(north)
   await cut(south)
   await scan(north, code, 'admit')
+  // Only North has downloaded the event, and only the ticket's own code opens the name. (The stand-in locks none.)
+  if (!stage.place.mock) await north.locator('.verdict .who', { hasText: 'A Guest' }).waitFor()
   await scan(south, code, 'admit')
+  must((await south.locator('.verdict .who').count()) === 0, 'no name on a device that has none')
   await mend(north)
   await synced(north)
   await mend(south)
@@ -547,6 +550,74 @@ async function oneTab(context: BrowserContext, first: Page, stage: Stage): Promi
   return second
 }
 
+/** The rules that the scanner has kept name this ticket type. */
+const knowsType = (gate: Page, name: string) =>
+  gate.waitForFunction(async wanted => {
+    const database = await new Promise<IDBDatabase>((resolve, reject) => {
+      const opening = indexedDB.open('admit-gate')
+      opening.onsuccess = () => resolve(opening.result)
+      opening.onerror = () => reject(opening.error)
+    })
+    const setup = await new Promise<unknown>(resolve => {
+      const reading = database.transaction('facts').objectStore('facts').get('setup')
+      reading.onsuccess = () => resolve(reading.result)
+    })
+    database.close()
+    return JSON.stringify(setup).includes(wanted)
+  }, name)
+
+/** Made at the desk in plain words, kept at the gates: one scanner may admit alone, the other may not, and some none. */
+async function policies(north: Page, south: Page, stage: Stage): Promise<void> {
+  const { desk, place, slug, codes } = stage
+  await desk.goto(`${place.url}/desk/events/${slug}/settings`)
+  const form = async (name: string, policy: string, device?: string) => {
+    await desk.getByRole('button', { name: 'Add a ticket type' }).click()
+    await desk.fill('dialog #field-name', name)
+    await desk.locator('.risk-figure:not([data-risk="0"])').waitFor()
+    await desk.getByRole('radio', { name: policy }).check()
+    await desk.locator('.risk-figure[data-risk="0"]').waitFor()
+    if (device) await desk.selectOption('#field-lease_device', { label: device })
+    await desk.click('dialog button[type=submit]')
+    await desk.locator('dialog').waitFor({ state: 'detached' })
+  }
+  await form('Leased', 'One scanner holds the lease', 'North phone')
+  await form('Careful', 'Only with a connection')
+  await issue(stage, 2)
+  await issue(stage, 3)
+  const [leased, careful] = [codes.at(-2) ?? '', codes.at(-1) ?? '']
+  for (const gate of [north, south]) {
+    await gate.reload()
+    await knowsType(gate, 'Careful')
+    await ready(gate)
+    await cut(gate)
+  }
+  await scan(south, leased, 'refuse')
+  must((await wordOn(south)) === 'At another gate', 'the lease elsewhere')
+  await scan(south, careful, 'refuse')
+  must((await wordOn(south)) === 'No connection', 'what needs the server')
+  await scan(north, leased, 'admit')
+  for (const gate of [north, south]) {
+    await mend(gate)
+    await synced(gate)
+  }
+}
+
+/** Asked for proof, a ticket that proves nothing is refused, here and by the server; the next one is as before. */
+async function proven(gate: Page, { codes }: Stage): Promise<void> {
+  const asked = listen(gate, '/v1/gate/admissions')
+  await gate.getByRole('button', { name: 'Menu' }).click()
+  await gate.getByRole('button', { name: 'Ask for proof' }).click()
+  await gate.locator('.proof img').waitFor()
+  const answered = gate.waitForResponse(ADMISSIONS)
+  await scan(gate, codes[12] ?? '', 'refuse')
+  must((await answered).status() === 409, 'refused by the server, too')
+  must(/^[\w-]{11}$/.test(String(asked[0]?.challenge)), 'told what was asked')
+  must((await wordOn(gate)) === 'Not the holder', 'why')
+  must((await gate.locator('.proof').count()) === 0, 'asked once')
+  await scan(gate, codes[13] ?? '', 'admit')
+  await synced(gate)
+}
+
 /** Unpairing with entries that nobody heard of asks first. */
 async function unpairWarns(gate: Page, stage: Stage): Promise<void> {
   await cut(gate)
@@ -585,6 +656,8 @@ export async function walkOffline(browser: Browser, place: Place): Promise<void>
     await step('offline: no green from a disk that is full', () => diskFull(north, stage))
     await step('offline: gate to gate by codes', () => exchanged(north, south, stage))
     await step('offline: gate to gate by a live link', () => linked(north, south, stage))
+    await step('offline: asked for proof', () => proven(north, stage))
+    await step('offline: the policies of ticket types', () => policies(north, south, stage))
     north = await step('offline: one tab has the station', () => oneTab(northContext, north, stage))
     await step('offline: unpairing warns of what was not told', () => unpairWarns(north, stage))
     await step('offline: a clock that was turned back', () => turnedBack(southContext, stage))
