@@ -25,8 +25,7 @@ export function OfflinePolicyFields({ event, type }: OfflinePolicyProps) {
             onChange={() => setPolicy(value)}
           />
           <span>
-            <strong>{t(value)}</strong>
-            {value !== 'any' && <span class="tag good">{t('never_twice')}</span>}
+            <strong>{t(value)}</strong> {value !== 'any' && <span class="tag good">{t('never_twice')}</span>}
             <span class="small soft">{t(`${value}_hint`)}</span>
           </span>
         </label>

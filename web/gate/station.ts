@@ -353,7 +353,7 @@ export async function pairDevice(code: string): Promise<void> {
   const paired = await pair(asked)
   lock.demand()
   await lock.own(() => {})
-  if (identity) await forget()
+  if (identity) await forget({ keepLock: true })
   identity = { deviceId: paired.device_id, token: paired.token }
   await keepFact('identity', identity).catch(() => undefined)
   await gateSealKey().catch(() => undefined)
@@ -402,7 +402,7 @@ async function closeStation(): Promise<void> {
 }
 
 /** Leaves nothing behind: not in memory, not on the disk. */
-async function forget(): Promise<void> {
+async function forget({ keepLock = false } = {}): Promise<void> {
   await closeStation()
   identity = null
   repeats = new RepeatFilter()
@@ -422,7 +422,7 @@ async function forget(): Promise<void> {
   connection.value = 'connecting'
   sessionStorage.removeItem(COUNTERS_KEY)
   await wipe().catch(() => undefined)
-  lock.release()
+  if (!keepLock) lock.release()
 }
 
 export async function unpair(): Promise<void> {

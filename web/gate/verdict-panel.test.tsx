@@ -104,3 +104,25 @@ it('counts the entries of a ticket for several', () => {
   draw(answered({ use: 9, max_uses: 0, uses_remaining: null }))
   expect(alert()).toContain('Entry 9')
 })
+
+it('says that the device decided, below who and what', () => {
+  const local = {
+    ...{ reason: null, message: '', maxUses: 1, digest: null, first: null },
+    ticket: { number: '4F7K-92MM-QX', type_number: 1, type_name: 'Standard' },
+  }
+  const decided = { kind: 'decided', verdict: 'admit', use: 1, usesRemaining: 0, local, name: null } as const
+  draw(scan(decided))
+  expect(alert()).toMatch(/Admit.*4F7K-92MM-QX.*without the server/)
+  draw(scan({ kind: 'cannot_keep' }))
+  expect(root.querySelector('.verdict')?.getAttribute('data-tone')).toBe('refuse')
+  expect(alert()).toContain('Cannot keep records')
+})
+
+it('names the first entry of this device when it refuses a second', () => {
+  const local = {
+    ...{ reason: 'already_used', message: 'Used.', maxUses: 1, digest: null, ticket: null },
+    first: { at: '2026-11-21T17:42:10Z', gate: 9 },
+  }
+  draw(scan({ kind: 'judged', local }))
+  expect(alert()).toMatch(/Already used.*First used 17:42:10/)
+})
