@@ -59,8 +59,12 @@ export function LivePage({ event }: { event: DeskEvent }) {
   )
 }
 
+/** Whether people are scanned out at this event: then it is known who is inside. */
+const hasExits = (event: DeskEvent) => event.ticket_types.some(type => type.pass.exits)
+
 function Figures({ stats, event }: { stats: Stats; event: DeskEvent }) {
   const doubles = useDoubles(event.slug, stats.entries)?.length ?? 0
+  const inside = stats.exits > 0 || hasExits(event)
   const share = stats.issued === 0 ? 0 : Math.min(1, stats.admitted / stats.issued)
   return (
     <div class="stub-lift">
@@ -90,6 +94,12 @@ function Figures({ stats, event }: { stats: Stats; event: DeskEvent }) {
             <dd data-figure="entries">{number(stats.entries)}</dd>
             <dt>{t('entries')}</dt>
           </div>
+          {inside && (
+            <div>
+              <dd data-figure="inside">{number(stats.inside)}</dd>
+              <dt>{t('now_inside')}</dt>
+            </div>
+          )}
           <div>
             <dd data-figure="refused">{number(stats.refused)}</dd>
             <dt>{t('refused')}</dt>
@@ -205,10 +215,16 @@ function Recent({ scans, event }: FeedProps) {
   )
 }
 
+const verdicts: Record<Scan['verdict'], { tone: string; mark: string; text?: () => string }> = {
+  admit: { tone: 'good', mark: '✓', text: () => t('admit') },
+  refuse: { tone: 'bad', mark: '✕' },
+  undo: { tone: 'warn', mark: '↶', text: () => t('undo') },
+  exit: { tone: 'plain', mark: '←', text: () => t('exit') },
+}
+
 export function ScanRow({ scan, event }: { scan: Scan; event: DeskEvent }) {
-  const tone = scan.verdict === 'admit' ? 'good' : scan.verdict === 'refuse' ? 'bad' : 'warn'
-  const word =
-    scan.verdict === 'admit' ? t('admit') : scan.verdict === 'undo' ? t('undo') : reasonTitle(scan.reason)
+  const { tone, mark, text } = verdicts[scan.verdict]
+  const word = text ? text() : reasonTitle(scan.reason)
   const place = [scan.gate_name, scan.device_name && t('via', { device: scan.device_name })]
     .filter(Boolean)
     .join(' ')
@@ -219,10 +235,7 @@ export function ScanRow({ scan, event }: { scan: Scan; event: DeskEvent }) {
       </time>
       <span class="scan-what">
         <span class={`tag ${tone}`}>
-          <span aria-hidden="true">
-            {scan.verdict === 'admit' ? '✓' : scan.verdict === 'refuse' ? '✕' : '↶'}
-          </span>{' '}
-          {word}
+          <span aria-hidden="true">{mark}</span> {word}
         </span>{' '}
         {scan.ticket_number ? (
           <a class="mono small" href={ticketPath(event.slug, scan.ticket_number)}>

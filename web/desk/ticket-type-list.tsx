@@ -9,8 +9,9 @@ import { Modal } from '../lib/ui/modal.tsx'
 import { FormStatus } from './form-status.tsx'
 import { OfflinePolicyFields } from './offline-policy.tsx'
 import { t as offline } from './offline-texts.ts'
+import { PassFields, passWords, readPass } from './pass-fields.tsx'
 import { mayWrite } from './session.ts'
-import { plural, t } from './texts.ts'
+import { t } from './texts.ts'
 import { InvalidForm, textOf, useForm } from './use-form.ts'
 
 const codeChanges: [CodeChange, () => string][] = [
@@ -85,11 +86,7 @@ function describe(type: TicketType, event: DeskEvent): string {
   const gates = event.gates.filter(gate => type.gates.includes(gate.number)).map(gate => gate.name)
   return [
     t('issued_count', { issued: type.issued, quota: type.quota }),
-    type.max_uses === 0
-      ? t('uses_unlimited')
-      : type.max_uses === 1
-        ? t('uses_one')
-        : plural('uses_many', type.max_uses),
+    ...passWords(type),
     type.rotation !== 'none' && t('code_changes', { seconds: type.interval_s ?? USUAL_INTERVAL }),
     type.offline === 'lease' && offline('lease_short'),
     type.offline === 'refuse' && offline('refuse_short'),
@@ -115,7 +112,7 @@ function readType(data: FormData, event: DeskEvent): TicketTypeInput {
     name,
     description: textOf(data, 'description'),
     quota: whole('quota', 0, 1_000_000),
-    max_uses: whole('max_uses', 0, 255),
+    ...readPass(data, whole),
     valid_from: momentOf(event.time_zone, textOf(data, 'valid_from')),
     valid_until: momentOf(event.time_zone, textOf(data, 'valid_until')),
     gates: data.getAll('gates').map(Number),
@@ -159,17 +156,11 @@ function TicketTypeForm({ event, type, onCancel, onSaved }: TicketTypeFormProps)
           <input {...control} type="text" dir="auto" maxLength={500} defaultValue={type?.description ?? ''} />
         )}
       </Field>
+      <Field name="quota" label={t('quota')} hint={t('quota_hint')} error={error.quota}>
+        {control => <input {...control} type="text" inputMode="numeric" defaultValue={type?.quota ?? 100} />}
+      </Field>
+      <PassFields type={type} error={error} />
       <div class="halves">
-        <Field name="quota" label={t('quota')} hint={t('quota_hint')} error={error.quota}>
-          {control => (
-            <input {...control} type="text" inputMode="numeric" defaultValue={type?.quota ?? 100} />
-          )}
-        </Field>
-        <Field name="max_uses" label={t('max_uses')} hint={t('max_uses_hint')} error={error.max_uses}>
-          {control => (
-            <input {...control} type="text" inputMode="numeric" defaultValue={type?.max_uses ?? 1} />
-          )}
-        </Field>
         <Field name="valid_from" label={t('valid_from')} optional={t('optional')} error={error.valid_from}>
           {control => <input {...control} type="datetime-local" defaultValue={local(type?.valid_from)} />}
         </Field>

@@ -150,6 +150,9 @@ function seed(state: State): void {
     description: '',
     quota,
     max_uses: 1,
+    kind: 'single-use',
+    pass: { lasts: null, exits: false, wait_min: 0, per_day: 'any' },
+    transferable: 'no',
     valid_from: null,
     valid_until: null,
     gates: [],
@@ -188,7 +191,14 @@ function seed(state: State): void {
     created_at: now(),
     ticket_types: [
       type(1, 'Standard', 400, { description: 'One entry, any gate.' }),
-      type(2, 'Crew', 40, { max_uses: 0, gates: [3], description: 'In and out as often as needed.' }),
+      type(2, 'Crew', 40, {
+        max_uses: 0,
+        kind: 'entries',
+        pass: { lasts: null, exits: true, wait_min: 5, per_day: 'any' },
+        transferable: 'approval',
+        gates: [3],
+        description: 'In and out as often as needed.',
+      }),
       type(3, 'Early bird', 60, { issued: 60 }),
     ],
     gates,
@@ -706,12 +716,14 @@ function setupOf(state: State, event: DeskEvent, device: MockDevice): GateSetup 
       offline_after_ms: 1_500,
     },
     gates: event.gates,
-    ticket_types: event.ticket_types.map(({ number, name, offline, lease_device }) => ({
+    ticket_types: event.ticket_types.map(({ number, name, offline, pass, lease_device }) => ({
       number,
       name,
       offline,
+      pass,
       lease_since: lease_device === device.id ? 0 : null,
     })),
+    days: [],
     keys: [{ key_id: 1, algorithm: 'ed25519', public_key: issuerKey, not_after: null, not_after_ms: null }],
     peers: [...state.devices.values()]
       .filter(one => one.event === event.slug && one.public_key && !one.revoked_at)
@@ -848,6 +860,8 @@ function statsOf(state: State, event: DeskEvent): Stats {
     admitted: [...state.tickets.values()].filter(ticket => ticket.event === event.slug && ticket.uses > 0)
       .length,
     entries: of('admit').length - of('undo').length,
+    exits: 0,
+    inside: 0,
     refused: of('refuse').length,
     rate_per_minute: rate(scans),
     gates: event.gates.map(gate => {

@@ -104,6 +104,7 @@ async function makeEvent(desk: Page, place: Place, slug: string): Promise<string
   await desk.getByRole('button', { name: 'Add a ticket type' }).click()
   await desk.fill('dialog #field-name', 'Bound')
   await desk.fill('dialog #field-quota', '20')
+  await desk.selectOption('dialog #field-kind', 'entries')
   await desk.fill('dialog #field-max_uses', '0')
   must((await desk.locator('#field-interval_s').count()) === 0, 'no interval for a code that never changes')
   await desk.selectOption('#field-rotation', { label: 'Changes, bound to the phone (recommended)' })

@@ -82,6 +82,11 @@ function shots(mock: MockServer, round: number): Shot[] {
     },
     { name: 'desk-settings', path: `${base}/settings`, full: true },
     { name: 'desk-type', path: `${base}/settings`, go: page => page.click('.lines .button') },
+    {
+      name: 'desk-type-pass',
+      path: `${base}/settings`,
+      go: page => page.click('.lines li:nth-child(2) .button'),
+    },
     { name: 'desk-devices', path: `${base}/devices` },
     {
       name: 'desk-pairing',

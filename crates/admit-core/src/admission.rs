@@ -2,6 +2,7 @@
 //! transaction and for the gate without a network (law 2).
 
 use crate::id::{DeviceNo, GateNo, ScanId, UnixMs};
+use crate::pass::{self, Calendar, Direction, Pass, Presence};
 use crate::reason::Reason;
 use crate::ticket::Verified;
 
@@ -22,6 +23,8 @@ pub struct Scan {
     pub gate: GateNo,
     /// When, by the clock of whoever decides.
     pub at: UnixMs,
+    /// Which way.
+    pub direction: Direction,
 }
 
 /// Whether a ticket is good, apart from its uses.
@@ -66,6 +69,8 @@ pub struct History {
     pub last_epoch: Option<u32>,
     /// Numbers of uses that were taken back from between others, and are not given out again.
     pub skipped: u32,
+    /// Who is inside with it.
+    pub presence: Presence,
 }
 
 impl History {
@@ -77,6 +82,7 @@ impl History {
         last: None,
         last_epoch: None,
         skipped: 0,
+        presence: Presence { inside: 0, gates: pass::GateDay(0) },
     };
 
     /// The number of the use that comes next.
@@ -107,12 +113,16 @@ pub struct Rules {
     pub closes_at: Option<UnixMs>,
     /// The device that alone may admit this ticket, if there is one.
     pub held_by: Option<DeviceNo>,
+    /// How tickets of this type may enter again.
+    pub pass: Pass,
+    /// What day it is there.
+    pub calendar: Calendar,
 }
 
 /// The answer about one scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Let the person in.
+    /// Let the person in, or out.
     Admit(Admission),
     /// Do not.
     Refuse(Reason),
@@ -152,12 +162,15 @@ pub fn decide(
     if let Some(last) = history.last
         && last.scan == scan.id
         && last.device == scan.device
+        && scan.direction == Direction::Entry
     {
         let admission = admission(history.next_use().saturating_sub(1), grant.max_uses);
         return Decision { verdict: Verdict::Admit(admission), next: None };
     }
     match history.standing {
         Standing::Issued => {}
+        // Whoever is inside with a ticket that was withdrawn since may leave.
+        Standing::Revoked if scan.direction == Direction::Exit => {}
         Standing::Revoked => return refuse(Reason::Revoked),
         Standing::Transferred => return refuse(Reason::Transferred),
     }
@@ -166,6 +179,9 @@ pub fn decide(
         && epoch <= last
     {
         return refuse(Reason::EpochReplayed);
+    }
+    if scan.direction == Direction::Exit {
+        return leave(ticket, history);
     }
     if !grant.gates.allows(scan.gate) {
         return refuse(Reason::EntryPointDenied);
@@ -179,6 +195,9 @@ pub fn decide(
     if grant.max_uses != 0 && history.uses >= u32::from(grant.max_uses) {
         return refuse(exhausted(grant.max_uses));
     }
+    if let Some(reason) = pass::refusal(rules.pass, scan, history, &rules.calendar) {
+        return refuse(reason);
+    }
     // Last: only a ticket that is good here and now is worth asking its holder for.
     if rules.held_by.is_some_and(|device| device != scan.device) {
         return refuse(Reason::Held);
@@ -191,8 +210,24 @@ pub fn decide(
         last: Some(entry),
         last_epoch: ticket.epoch().or(history.last_epoch),
         skipped: history.skipped,
+        presence: history.presence.entered(scan.gate, history.last, &rules.calendar),
     };
     let verdict = Verdict::Admit(admission(history.next_use(), grant.max_uses));
+    Decision { verdict, next: Some(next) }
+}
+
+/// Lets somebody out who is in. Neither gates nor times matter: a door must not be shut on people
+/// who want to leave.
+fn leave(ticket: &Verified, history: &History) -> Decision {
+    if history.presence.inside == 0 {
+        return refuse(Reason::NotInside);
+    }
+    let next = History {
+        last_epoch: ticket.epoch().or(history.last_epoch),
+        presence: history.presence.left(),
+        ..*history
+    };
+    let verdict = Verdict::Admit(admission(history.uses, ticket.grant().max_uses));
     Decision { verdict, next: Some(next) }
 }
 
@@ -208,12 +243,18 @@ pub enum UndoRefused {
     /// [`UNDO_WINDOW_MS`] is over.
     #[error("the time to undo is over")]
     TooLate,
+    /// The ticket is somebody else's by now.
+    #[error("the ticket was transferred")]
+    Transferred,
 }
 
 /// Takes back the newest entry of a ticket: the history without it. `before` is the entry that is
 /// then the newest, if any.
 pub fn undo(history: &History, scan: &Scan, before: Option<Entry>) -> Result<History, UndoRefused> {
     let last = history.last.filter(|last| last.scan == scan.id).ok_or(UndoRefused::NotTheLast)?;
+    if history.standing == Standing::Transferred {
+        return Err(UndoRefused::Transferred);
+    }
     if last.device != scan.device {
         return Err(UndoRefused::OtherDevice);
     }
@@ -229,6 +270,8 @@ pub fn undo(history: &History, scan: &Scan, before: Option<Entry>) -> Result<His
         last: before.filter(|_| uses > 0),
         last_epoch: history.last_epoch,
         skipped: if uses > 0 { history.skipped } else { 0 },
+        presence: Presence { gates: history.presence.gates.without(last.gate), ..history.presence }
+            .left(),
     })
 }
 
@@ -266,10 +309,10 @@ mod tests {
 
     use super::*;
     use crate::id::{GateSet, KeyNo, TicketId, TypeNo};
+    use crate::pass::tests::OPEN;
     use crate::ticket::tests::{EVENT, ring, secret};
     use crate::ticket::{Algorithm, Format, Grant};
 
-    const OPEN: Rules = Rules { gate_open: true, closes_at: None, held_by: None };
     const NOW: UnixMs = UnixMs(1_700_000_000_000);
 
     fn ticket(change: impl FnOnce(&mut Grant)) -> Verified {
@@ -288,7 +331,13 @@ mod tests {
     }
 
     fn scan(id: u8) -> Scan {
-        Scan { id: ScanId([id; 16]), device: DeviceNo(1), gate: GateNo(1), at: NOW }
+        Scan {
+            id: ScanId([id; 16]),
+            device: DeviceNo(1),
+            gate: GateNo(1),
+            at: NOW,
+            direction: Direction::Entry,
+        }
     }
 
     fn reason(ticket: &Verified, scan: &Scan, history: &History) -> Option<Reason> {

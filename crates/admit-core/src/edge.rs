@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::admission::{Entry, History, Rules, Scan, Verdict, decide, exhausted};
 use crate::id::{DeviceNo, Digest, EventNo, GateNo, KeyNo, UnixMs};
+use crate::pass::{Calendar, Direction, Pass};
 use crate::reason::Reason;
 use crate::spent::{ENTRIES_MAX, Imported, SpentEntry, SpentList, import, scan_id};
 use crate::ticket::{Grant, Invalid, KeyRing, RingKey, VerifyKey};
@@ -97,7 +98,13 @@ impl EdgeGate {
             device,
             gate,
             ring,
-            rules: Rules { gate_open: true, closes_at, held_by: None },
+            rules: Rules {
+                gate_open: true,
+                closes_at,
+                held_by: None,
+                pass: Pass::default(),
+                calendar: Calendar::default(),
+            },
             spent: BTreeMap::new(),
             learnt: BTreeSet::new(),
             journal: Vec::new(),
@@ -147,6 +154,7 @@ impl EdgeGate {
             device: self.device,
             gate: self.gate,
             at: now,
+            direction: Direction::Entry,
         };
         let decision = decide(&ticket, &scan, Some(&history), &self.rules);
         let verdict = EdgeVerdict {

@@ -67,6 +67,18 @@ reasons! {
     SyncNeeded = "sync_needed", "SYNC FIRST", "This scanner has been without the server for too long. Bring it back to the network before it admits anybody.";
     /// The gate gave this scan up before it was answered.
     GivenUp = "given_up", "GIVEN UP", "The gate gave this scan up before there was an answer. Scan again.";
+    /// A pass that is inside by the books.
+    Inside = "inside", "ALREADY INSIDE", "This pass has entered and was not scanned out. Scan it at an exit first, and look whose it is.";
+    /// A pass that entered a short while ago.
+    TooSoon = "too_soon", "TOO SOON", "This pass entered a short while ago. It may enter again a little later.";
+    /// A pass that has entered today.
+    OncePerDay = "once_per_day", "USED TODAY", "This pass has entered today. It is good for one entry a day.";
+    /// A pass that has entered here today.
+    OncePerGate = "once_per_gate", "USED HERE TODAY", "This pass has entered at this gate today. It is good for one entry a day at each gate.";
+    /// A pass whose day or month is over.
+    PassOver = "pass_over", "PASS IS OVER", "The time of this pass ran from its first entry, and is over.";
+    /// Scanned out without being inside.
+    NotInside = "not_inside", "NOT INSIDE", "By the books nobody is inside with this ticket. Let them out, and tell a supervisor.";
     /// Its time has not come.
     NotYetValid = "not_yet_valid", "TOO EARLY", "This ticket is not valid yet.";
     /// Its time is over.

@@ -9,6 +9,7 @@ use crate::id::{DeviceNo, EventNo, GateNo, KeyNo, ScanId, TicketId, TypeNo, Unix
 use crate::link;
 use crate::offline::Policy;
 use crate::offline::device::Terms;
+use crate::pass::{Calendar, Direction, Pass, today};
 use crate::reason::Reason;
 use crate::ticket::rotating::Challenge;
 use crate::ticket::{Algorithm, Invalid, KeyRing, RingKey, Verified, VerifyKey};
@@ -19,6 +20,8 @@ pub struct Setup {
     event: SetupEvent,
     gates: Vec<SetupGate>,
     ticket_types: Vec<SetupType>,
+    #[serde(default)]
+    days: Vec<SetupDay>,
     keys: Vec<SetupKey>,
 }
 
@@ -49,6 +52,15 @@ struct SetupType {
     /// From which position on this device holds the lease; none when it does not.
     #[serde(default)]
     lease_since: Option<i64>,
+    #[serde(default)]
+    pass: Pass,
+}
+
+/// A day where the event is, and the month that ends with it.
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct SetupDay {
+    day_from_ms: i64,
+    month_from_ms: i64,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -94,6 +106,7 @@ pub struct Judge {
     ring: KeyRing,
     gates: Vec<SetupGate>,
     types: Vec<SetupType>,
+    days: Vec<SetupDay>,
     closes_at: Option<UnixMs>,
     offline_hours: u16,
 }
@@ -123,6 +136,7 @@ impl Judge {
             ring,
             gates: setup.gates,
             types: setup.ticket_types,
+            days: setup.days,
             closes_at: setup.event.closes_at_ms.map(UnixMs),
             offline_hours: setup.event.offline_hours,
         })
@@ -145,6 +159,7 @@ impl Judge {
                 .map(|gate| GateNo(gate.number))
                 .collect(),
             closes_at: self.closes_at,
+            days: self.calendars(),
             ..Terms::default()
         };
         for kind in &self.types {
@@ -153,6 +168,9 @@ impl Judge {
                 Some(code) => Policy::parse(code)?,
             };
             terms.policies.insert(TypeNo(kind.number), policy);
+            if kind.pass != Pass::default() {
+                terms.passes.insert(TypeNo(kind.number), kind.pass);
+            }
             if let Some(since) = kind.lease_since {
                 terms.leases.insert(TypeNo(kind.number), since);
             }
@@ -181,9 +199,9 @@ impl Judge {
             Read::AskServer => return ask_server(),
             Read::Refused(reason) => return refuse(reason, None),
         };
-        let scan = Scan { id: ScanId([0; 16]), device: DeviceNo(0), gate, at: now };
-        let gate_open = self.gates.iter().any(|known| known.number == gate.0 && known.open);
-        let rules = Rules { gate_open, closes_at: self.closes_at, held_by: None };
+        let direction = Direction::Entry;
+        let scan = Scan { id: ScanId([0; 16]), device: DeviceNo(0), gate, at: now, direction };
+        let rules = self.rules(gate, ticket.grant().type_no, now);
         match decide(&ticket, &scan, Some(&History::FRESH), &rules).verdict {
             Verdict::Refuse(reason) => refuse(reason, Some(self.known(&ticket))),
             Verdict::Admit(_) => LocalVerdict {
@@ -195,6 +213,27 @@ impl Judge {
                 digest: Some(ticket.digest().to_string()),
             },
         }
+    }
+
+    /// What the event says today of tickets of a type at a gate.
+    fn rules(&self, gate: GateNo, type_no: TypeNo, now: UnixMs) -> Rules {
+        let kind = self.types.iter().find(|kind| kind.number == type_no.0);
+        Rules {
+            gate_open: self.gates.iter().any(|known| known.number == gate.0 && known.open),
+            closes_at: self.closes_at,
+            held_by: None,
+            pass: kind.map(|kind| kind.pass).unwrap_or_default(),
+            calendar: today(&self.calendars(), now),
+        }
+    }
+
+    /// The days that this device was told of.
+    fn calendars(&self) -> Vec<Calendar> {
+        let read = |day: &SetupDay| Calendar {
+            day_from: UnixMs(day.day_from_ms),
+            month_from: UnixMs(day.month_from_ms),
+        };
+        self.days.iter().map(read).collect()
     }
 
     /// What a device may show about a ticket.
@@ -245,7 +284,8 @@ fn verify_key(key: &SetupKey) -> Option<VerifyKey> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{GateSet, TypeNo};
+    use crate::id::GateSet;
+    use crate::pass::Lasts;
     use crate::ticket::tests::{EVENT, secret};
     use crate::ticket::{Format, Grant};
 
@@ -293,6 +333,20 @@ mod tests {
     fn a_ticket_at_the_wrong_gate_is_denied_by_the_device() {
         let verdict = judge(Algorithm::Ed25519).judge(&code(Algorithm::Ed25519), GateNo(2), NOW);
         assert_eq!(verdict.reason, Some("entry_point_denied"));
+    }
+
+    #[test]
+    fn a_device_knows_the_rules_of_a_pass_and_what_day_it_is() {
+        let setup = serde_json::json!({
+            "event": {"number": EVENT.0}, "gates": [{"number": 1, "open": true}], "keys": [],
+            "ticket_types": [{"number": 1, "name": "Day", "pass": {"lasts": "day", "exits": true}}],
+            "days": [{"day_from_ms": 5, "month_from_ms": 1}, {"day_from_ms": 9, "month_from_ms": 2}],
+        });
+        let judge = Judge::new(serde_json::from_value(setup).unwrap()).unwrap();
+        let rules = judge.rules(GateNo(1), TypeNo(1), UnixMs(8));
+        let wanted = Pass { lasts: Some(Lasts::Day), exits: true, ..Pass::default() };
+        assert_eq!(rules.pass, wanted);
+        assert_eq!(rules.calendar.day_from, UnixMs(5));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::id::{DeviceNo, Digest, EventNo, GateNo, ScanId, UnixMs};
 use crate::log::note::{NoteError, NoteSigner, Verifier, open_signed};
 use crate::offline::journal::JournalEntry;
 use crate::offline::{Bounds, Word};
+use crate::pass::Calendar;
 
 /// Most entries of one list: a long evening at one gate.
 pub const ENTRIES_MAX: usize = 5000;
@@ -183,6 +184,8 @@ pub fn import(history: &History, max_uses: u8, entry: Entry) -> Imported {
         last: Some(entry),
         last_epoch: history.last_epoch,
         skipped: history.skipped,
+        // What day it was there nobody says; the gates that were known stay.
+        presence: history.presence.entered(entry.gate, history.last, &Calendar::default()),
     })
 }
 

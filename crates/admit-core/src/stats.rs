@@ -26,6 +26,11 @@ pub enum Outcome {
         /// Which use it had been.
         use_no: u32,
     },
+    /// Somebody left.
+    Exit {
+        /// How often the ticket had entered.
+        use_no: u32,
+    },
 }
 
 /// Counts of one gate.
@@ -53,6 +58,8 @@ pub struct EventCount {
     pub admitted: u64,
     /// Entries that count.
     pub entries: u64,
+    /// People who were scanned out.
+    pub exits: u64,
     /// Refusals.
     pub refused: u64,
     /// Refusals by reason.
@@ -96,7 +103,13 @@ impl EventCount {
                     gate.admitted = gate.admitted.saturating_sub(1);
                 }
             }
+            Outcome::Exit { .. } => self.exits += 1,
         }
+    }
+
+    /// People who entered and were not scanned out.
+    pub fn inside(&self) -> u64 {
+        self.entries.saturating_sub(self.exits)
     }
 
     /// Entries in the minute before `now`.
@@ -139,6 +152,15 @@ mod tests {
         count.apply(NOW, Some(GateNo(1)), Outcome::Undo { use_no: 1 });
         assert_eq!((count.admitted, count.entries), (0, 0));
         assert_eq!(count.gates.get(&GateNo(1)).map(|gate| gate.admitted), Some(0));
+    }
+
+    #[test]
+    fn whoever_left_is_no_longer_inside_and_was_admitted() {
+        let mut count = EventCount::default();
+        count.apply(NOW, Some(GateNo(1)), Outcome::Admit { use_no: 1 });
+        count.apply(NOW, Some(GateNo(1)), Outcome::Admit { use_no: 1 });
+        count.apply(NOW, Some(GateNo(1)), Outcome::Exit { use_no: 1 });
+        assert_eq!((count.inside(), count.admitted, count.entries), (1, 2, 2));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use admit_core::id::{DeviceNo, EventNo, ScanId, TicketId, TypeNo, UnixMs};
 use admit_core::log::leaf::{Details, Fact, Kind, LogKey};
 use admit_core::offline::Bounds;
 use admit_core::offline::story::Stage;
+use admit_core::pass::Direction;
 use admit_core::stats::Outcome;
 use admit_core::ticket::{Verified, digest};
 use async_trait::async_trait;
@@ -54,6 +55,8 @@ pub(crate) fn stage(outcome: Outcome, done: bool) -> Stage {
     match outcome {
         Outcome::Admit { .. } if done => Stage::Done,
         Outcome::Admit { .. } => Stage::Claimed,
+        // Nobody says afterwards what became of an exit.
+        Outcome::Exit { .. } => Stage::Done,
         Outcome::Refuse(_) => Stage::Refused,
         Outcome::Undo { .. } => Stage::Void,
     }
@@ -85,9 +88,14 @@ impl ScanRecord {
         first: Option<Entry>,
         admitted: Stage,
     ) -> Self {
-        let outcome = match verdict {
-            Verdict::Admit(admission) => Outcome::Admit { use_no: admission.use_no },
-            Verdict::Refuse(reason) => Outcome::Refuse(*reason),
+        let outcome = match (verdict, scan.direction) {
+            (Verdict::Refuse(reason), _) => Outcome::Refuse(*reason),
+            (Verdict::Admit(admission), Direction::Entry) => {
+                Outcome::Admit { use_no: admission.use_no }
+            }
+            (Verdict::Admit(admission), Direction::Exit) => {
+                Outcome::Exit { use_no: admission.use_no }
+            }
         };
         Self {
             seq: 0,
@@ -115,21 +123,29 @@ impl ScanRecord {
 
     /// Who scanned where and when.
     pub fn entry(&self) -> Entry {
-        let Scan { id, device, gate, at } = self.scan;
+        let Scan { id, device, gate, at, .. } = self.scan;
         Entry { scan: id, device, gate, at }
     }
 
     /// The verdict this record stands for; none for an undo.
     pub fn verdict(&self) -> Option<Verdict> {
         match self.outcome {
-            Outcome::Admit { use_no } => Some(Verdict::Admit(Admission {
-                use_no,
-                uses_remaining: (self.max_uses != 0)
-                    .then(|| u32::from(self.max_uses).saturating_sub(use_no)),
-            })),
+            Outcome::Admit { use_no } | Outcome::Exit { use_no } => {
+                Some(Verdict::Admit(self.admission(use_no)))
+            }
             Outcome::Refuse(reason) => Some(Verdict::Refuse(reason)),
             Outcome::Undo { .. } => None,
         }
+    }
+
+    fn admission(&self, use_no: u32) -> Admission {
+        let left = || u32::from(self.max_uses).saturating_sub(use_no);
+        Admission { use_no, uses_remaining: (self.max_uses != 0).then(left) }
+    }
+
+    /// Whether a request asks for this scan again: the same ticket, the same way.
+    pub(crate) fn is_of(&self, ticket: TicketId, direction: Direction) -> bool {
+        self.ticket == ticket && self.scan.direction == direction
     }
 
     /// The scan as the audit log tells it; `refers` is the leaf that an undo takes back.
@@ -139,6 +155,7 @@ impl ScanRecord {
             Outcome::Admit { use_no } => (Kind::Admit, use_no, None),
             Outcome::Refuse(reason) => (Kind::Refuse, 0, Some(reason)),
             Outcome::Undo { use_no } => (Kind::Undo, use_no, None),
+            Outcome::Exit { use_no } => (Kind::Exit, use_no, None),
         };
         let details = Details {
             gate: self.scan.gate,

@@ -17,6 +17,7 @@ pub const TABLES: &[&str] = &[
     "person",
     "ticket",
     "request",
+    "transfer",
     "spend",
     "scan",
     "spent",

@@ -3,7 +3,9 @@
 use admit_core::id::{DeviceNo, EventNo, GateNo, GateSet, TypeNo, UnixMs};
 use admit_core::offline::Policy;
 use admit_core::offline::travel::Place;
+use admit_core::pass::Pass;
 use admit_core::ticket::rotating;
+use admit_core::transfer::Transferable;
 use admit_core::vault::Sealed;
 use async_trait::async_trait;
 
@@ -86,6 +88,10 @@ pub struct TypeDetails {
     pub offline: Policy,
     /// The device that shall hold their lease; only with [`Policy::Lease`].
     pub lease_device: Option<DeviceNo>,
+    /// How they may enter again, judged by today's settings.
+    pub pass: Pass,
+    /// Whether they may be handed on, by today's settings.
+    pub transferable: Transferable,
 }
 
 /// Who may admit the tickets of a type alone.

@@ -12,6 +12,7 @@ pub mod key;
 pub mod log;
 pub mod measure;
 pub mod offline;
+pub mod pass;
 pub mod postgres;
 pub mod spent;
 pub mod sqlite;

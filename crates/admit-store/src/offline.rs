@@ -10,6 +10,7 @@ use admit_core::offline::effect::Denied;
 use admit_core::offline::journal::{BEGINNING, ChainHash, JournalEntry};
 use admit_core::offline::known::{CHANGES_MAX, ShortDigest, change};
 use admit_core::offline::story::{Change, Stage, Story, Told};
+use admit_core::pass::Direction;
 use admit_core::stats::Outcome;
 use admit_core::ticket::digest;
 use async_trait::async_trait;
@@ -177,7 +178,8 @@ pub fn told(scans: &[ScanRecord]) -> Vec<Told> {
         let (use_no, stage) = match scan.outcome {
             Outcome::Admit { use_no } if undone.contains(&name) => (use_no, Stage::Void),
             Outcome::Admit { use_no } => (use_no, scan.stage),
-            Outcome::Refuse(_) | Outcome::Undo { .. } => (0, Stage::Refused),
+            // An exit is no entry, whatever its device says of it.
+            Outcome::Refuse(_) | Outcome::Undo { .. } | Outcome::Exit { .. } => (0, Stage::Refused),
         };
         told.push(Told { entry: scan.entry(), use_no, stage, bounds: scan.bounds });
     }
@@ -283,7 +285,7 @@ impl Settling<'_> {
     ) -> Result<()> {
         let name = (self.device, said.scan);
         let stage = match outcome {
-            Outcome::Admit { .. } => Stage::Done,
+            Outcome::Admit { .. } | Outcome::Exit { .. } => Stage::Done,
             Outcome::Refuse(_) => Stage::Refused,
             Outcome::Undo { .. } => Stage::Void,
         };
@@ -291,7 +293,13 @@ impl Settling<'_> {
         let mut record = ScanRecord {
             seq: 0,
             event: self.event,
-            scan: Scan { id: said.scan, device: self.device, gate: said.gate, at },
+            scan: Scan {
+                id: said.scan,
+                device: self.device,
+                gate: said.gate,
+                at,
+                direction: Direction::Entry,
+            },
             ticket: known.ticket,
             type_no: known.type_no,
             max_uses: known.story.max_uses,

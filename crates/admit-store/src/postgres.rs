@@ -17,6 +17,7 @@ mod lease;
 mod log;
 mod migration;
 mod offline;
+mod pass;
 mod row;
 mod spent;
 mod ticket;

@@ -12,6 +12,7 @@ mod lease;
 mod log;
 mod migration;
 mod offline;
+mod pass;
 mod reader;
 mod row;
 mod spent;

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use admit_core::admission::{Scan, Standing, Verdict};
 use admit_core::id::{DeviceNo, GateNo, GateSet, KeyNo, ScanId, TicketId, TypeNo, UnixMs};
 use admit_core::offline::wire::denied_text;
+use admit_core::pass::Direction;
 use admit_core::reason::Reason;
 use admit_core::ticket::{Algorithm, Format, Grant, KeyRing, RingKey, SigningSecret};
 use admit_store::admission::Recorded;
@@ -77,6 +78,7 @@ async fn tickets(s: &Subject, chance: &mut Chance) -> Vec<Grant> {
                 device: DeviceNo(2),
                 gate: GateNo(1),
                 at: NOW,
+                direction: Direction::Entry,
             };
             s.store.admit(verified(&ticket.grant, NOW).unwrap(), elsewhere, LOG_KEY).await.unwrap();
         }
@@ -135,7 +137,9 @@ async fn by_the_server(s: &Subject, scans: &[Asked]) -> Vec<(String, Option<Stri
         let verdict = match ring.verify(s.event, &asked.code, asked.at) {
             Err(invalid) => Verdict::Refuse(Reason::from(invalid)),
             Ok(ticket) => {
-                let scan = Scan { id: asked.id, device: DEVICE, gate: asked.gate, at: asked.at };
+                let direction = Direction::Entry;
+                let (id, gate, at) = (asked.id, asked.gate, asked.at);
+                let scan = Scan { id, device: DEVICE, gate, at, direction };
                 match s.store.admit(ticket, scan, LOG_KEY).await.unwrap() {
                     Recorded::New(record, _) => record.verdict().unwrap(),
                     other => panic!("{other:?}"),

@@ -3,7 +3,9 @@
 use admit_core::admission::{Entry, Scan, UNDO_WINDOW_MS, Verdict};
 use admit_core::id::{GateNo, ScanId, TicketId, TypeNo, UnixMs};
 use admit_core::link;
+use admit_core::pass::Direction;
 use admit_core::reason::Reason;
+use admit_core::stats::Outcome;
 use admit_core::ticket::rotating::{CHALLENGE_BYTES, Challenge};
 use admit_core::ticket::{Invalid, Verified};
 use admit_store::account::Device;
@@ -28,6 +30,8 @@ pub struct Presented {
     pub challenge: Option<[u8; CHALLENGE_BYTES]>,
     /// Whether the device says afterwards what became of it.
     pub confirm: bool,
+    /// Which way.
+    pub direction: Direction,
 }
 
 /// What the device is told.
@@ -36,6 +40,8 @@ pub struct Answer {
     pub verdict: Verdict,
     /// The scan it is about.
     pub scan: ScanId,
+    /// Which way.
+    pub direction: Direction,
     /// The ticket, when the code is genuine.
     pub ticket: Option<AnswerTicket>,
     /// When it was decided.
@@ -75,7 +81,13 @@ pub async fn admit(app: &App, device: &Device, presented: Presented) -> Result<A
 
 async fn decide(app: &App, device: &Device, presented: Presented) -> Result<Answer> {
     let now = app.now();
-    let scan = Scan { id: presented.scan, device: device.number, gate: presented.gate, at: now };
+    let scan = Scan {
+        id: presented.scan,
+        device: device.number,
+        gate: presented.gate,
+        at: now,
+        direction: presented.direction,
+    };
     let nonce = presented.challenge;
     let challenge = nonce.map(|nonce| Challenge { nonce, gate: presented.gate });
     let ticket = match verify(app, device, &presented.code, challenge.as_ref(), now).await? {
@@ -83,7 +95,8 @@ async fn decide(app: &App, device: &Device, presented: Presented) -> Result<Answ
         Err(invalid) => {
             let reason = Reason::from(invalid);
             app.live.refused_unread(device.event, &scan, reason);
-            return Ok(refused_unread(scan.id, now, reason));
+            let direction = presented.direction;
+            return Ok(Answer { direction, ..refused_unread(scan.id, now, reason) });
         }
     };
     let key = app.log.leaf_key(device.event);
@@ -157,6 +170,7 @@ pub fn refused_unread(scan: ScanId, at: UnixMs, reason: Reason) -> Answer {
     Answer {
         verdict: Verdict::Refuse(reason),
         scan,
+        direction: Direction::Entry,
         ticket: None,
         at,
         repeated: false,
@@ -182,10 +196,11 @@ pub async fn proof(
 
 async fn answer(app: &App, record: &ScanRecord, logged: Option<Logged>) -> Result<Answer> {
     let verdict = record.verdict().ok_or_else(|| Error::internal("an undo is no verdict"))?;
-    let admitted = matches!(verdict, Verdict::Admit(_));
+    let admitted = matches!(record.outcome, Outcome::Admit { .. });
     Ok(Answer {
         verdict,
         scan: record.scan.id,
+        direction: record.scan.direction,
         ticket: Some(AnswerTicket {
             ticket: record.ticket,
             type_no: record.type_no,

@@ -4,6 +4,7 @@
 use admit_core::admission::{Scan, Standing, Verdict};
 use admit_core::id::{DeviceNo, EventNo, GateNo, ScanId, TicketId, TypeNo, UnixMs};
 use admit_core::log::leaf::{Kind, Leaf};
+use admit_core::pass::Direction;
 use admit_core::reason::Reason;
 use admit_core::stats::Outcome;
 use admit_core::ticket::{Grant, Invalid, Verified};
@@ -111,7 +112,8 @@ pub async fn status(app: &App, event: EventNo, id: TicketId, gate: GateNo) -> Re
 
 async fn examine(app: &App, ticket: Verified, gate: GateNo) -> Result<Examined> {
     let event = ticket.grant().event;
-    let scan = Scan { id: ScanId([0; 16]), device: PROGRAM, gate, at: app.now() };
+    let (id, direction) = (ScanId([0; 16]), Direction::Entry);
+    let scan = Scan { id, device: PROGRAM, gate, at: app.now(), direction };
     let Preview { verdict, history, last_leaf } = app.store.preview(ticket, scan).await?;
     let proof = match last_leaf {
         Some(leaf) => Some(newest(app, event, ticket.grant().ticket, leaf).await?),
@@ -204,7 +206,8 @@ pub async fn redeem(
     if gate == GateNo(0) && ticket.grant().gates.gates().is_empty() {
         return Err(Error::field("entryPoint", "Say at which gate."));
     }
-    let scan = Scan { id: scan, device: PROGRAM, gate, at: now };
+    let direction = Direction::Entry;
+    let scan = Scan { id: scan, device: PROGRAM, gate, at: now, direction };
     let (record, logged) = match app.store.admit(ticket, scan, app.log.leaf_key(event)).await? {
         Recorded::New(record, logged) => (record, Some(logged)),
         Recorded::Repeated(record) => (record, None),

@@ -2,6 +2,7 @@
 
 use admit_core::id::{EventNo, GateNo, TypeNo};
 use admit_core::offline::Policy;
+use admit_core::pass::WAIT_MIN_MAX;
 use admit_core::ticket::Algorithm;
 use admit_core::ticket::rotating::INTERVALS_S;
 use admit_store::event::{Changed, Event, EventDetails, EventView, Gate, TicketType, TypeDetails};
@@ -208,6 +209,8 @@ fn check_type(details: &TypeDetails) -> Result<()> {
         "lease_device",
         "Only tickets under a lease have a device that holds it.",
     );
+    let wait = details.pass.wait_min <= WAIT_MIN_MAX;
+    faults.unless(wait, "wait_min", "At most a day: 1440 minutes.");
     faults.end()
 }
 

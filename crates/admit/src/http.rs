@@ -17,6 +17,7 @@ mod live;
 mod log;
 mod metrics;
 mod offline;
+mod pass;
 mod problem;
 mod registration;
 mod rotation;

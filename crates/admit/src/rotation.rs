@@ -5,6 +5,7 @@
 
 use admit_core::admission::Verdict;
 use admit_core::id::{EventNo, GateNo, ScanId, TicketId};
+use admit_core::pass::Direction;
 use admit_core::reason::Reason;
 use admit_core::ticket::rotating::{self, Binding, DEVICE_KEY_BYTES, Kind, Rotation};
 use admit_store::account::Device;
@@ -116,13 +117,9 @@ pub async fn redeem(app: &App, device: &Device, proof: Proof) -> Result<Answer> 
         return refuse(Reason::ProofInvalid);
     };
     let code = rotating::shared_code(&head, proof.epoch, &proof.proof);
-    let (gate, scan) = (proof.gate, proof.scan);
-    let answer = admission::admit(
-        app,
-        device,
-        Presented { code, gate, scan, challenge: None, confirm: false },
-    )
-    .await?;
+    let (gate, scan, direction) = (proof.gate, proof.scan, Direction::Entry);
+    let presented = Presented { code, gate, scan, challenge: None, confirm: false, direction };
+    let answer = admission::admit(app, device, presented).await?;
     debug_assert!(answer.ticket.is_some() || matches!(answer.verdict, Verdict::Refuse(_)));
     Ok(answer)
 }

@@ -2,6 +2,8 @@
 
 use admit_core::id::GateSet;
 use admit_core::offline::Policy;
+use admit_core::pass::Pass;
+use admit_core::transfer::Transferable;
 use admit_store::account::{ApiKey, Role};
 use admit_store::event::{EventDetails, OFFLINE_HOURS, TypeDetails};
 
@@ -67,6 +69,8 @@ async fn create(app: &App, slug: &str, name: &str, gates: &[&str]) -> Result<()>
             rotation: None,
             offline: Policy::Any,
             lease_device: None,
+            pass: Pass::default(),
+            transferable: Transferable::No,
         };
         event::add_type(app, event, details).await?;
     }

@@ -49,7 +49,7 @@ pub async fn export(app: &App, event: EventNo, gate: GateNo, after: u64) -> Resu
             match scan.outcome {
                 Outcome::Admit { .. } => entries.push(entry(scan)),
                 Outcome::Undo { .. } => undone.push(scan.scan),
-                Outcome::Refuse(_) => {}
+                Outcome::Refuse(_) | Outcome::Exit { .. } => {}
             }
         }
         if entries.len() + usize::try_from(PAGE_ROWS_MAX).unwrap_or(0) > ENTRIES_MAX {

@@ -45,10 +45,20 @@ export type Session = Answer<'Who', { role: Role }>
 export type Gate = Answer<'Gate'>
 export type GateInput = Schemas['GateInput']
 export type CodeChange = 'none' | 'device' | 'shared'
-export type TicketType = Answer<
-  'TicketType',
-  { rotation: CodeChange; interval_s: number | null; offline: OfflinePolicy }
+export type TicketKind = 'single-use' | 'entries' | 'day' | 'monthly'
+export type PassRules = Answer<
+  'PassRules',
+  { lasts: 'day' | 'month' | null; per_day: 'any' | 'once' | 'once_each_gate' }
 >
+type TypeWords = {
+  rotation: CodeChange
+  interval_s: number | null
+  offline: OfflinePolicy
+  kind: TicketKind
+  pass: PassRules
+  transferable: 'no' | 'free' | 'approval'
+}
+export type TicketType = Answer<'TicketType', TypeWords>
 export type TicketTypeInput = Schemas['TicketTypeInput']
 type EventWords = {
   questions: Question[]
@@ -75,7 +85,7 @@ export type EventInput = Pick<
   | 'offline_hours'
 >
 export type DeskTicket = Answer<'DeskTicket', { status: TicketStatus }>
-export type Scan = Answer<'Scan', { verdict: 'admit' | 'refuse' | 'undo' }>
+export type Scan = Answer<'Scan', { verdict: 'admit' | 'refuse' | 'undo' | 'exit' }>
 export type DeskTicketDetail = DeskTicket & {
   answers: Record<string, string>
   scans: Scan[]
@@ -114,7 +124,12 @@ export type GateSetup = Answer<'GateSetup', SetupWords>
 export type VerdictTicket = Answer<'VerdictTicket'>
 export type Verdict = Answer<
   'Verdict',
-  { verdict: 'admit' | 'refuse' | 'undo'; merkle_validation?: MerkleValidation | null }
+  {
+    verdict: 'admit' | 'refuse' | 'undo'
+    /** Which way; an entry when it is not said. */
+    direction?: 'entry' | 'exit'
+    merkle_validation?: MerkleValidation | null
+  }
 >
 export type UndoneEntry = Answer<'UndoneEntry'>
 export type ScanInput = Schemas['ScanInput']

@@ -19,6 +19,12 @@ export const reasonTitles: Record<string, string> = {
   offline_refused: 'No connection',
   sync_needed: 'Sync first',
   given_up: 'Given up',
+  inside: 'Already inside',
+  too_soon: 'Too soon',
+  once_per_day: 'Used today',
+  once_per_gate: 'Used here today',
+  pass_over: 'Pass is over',
+  not_inside: 'Not inside',
   not_yet_valid: 'Too early',
   expired: 'Expired',
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use admit_core::admission::{Scan, Standing};
 use admit_core::id::{DeviceNo, EventNo, GateNo, GateSet, KeyNo, ScanId, TicketId, TypeNo, UnixMs};
 use admit_core::log::leaf::LogKey;
+use admit_core::pass::Direction;
 use admit_core::ticket::{Algorithm, Format, Grant, KeyRing, RingKey, SigningSecret, Verified};
 use admit_core::vault::Sealed;
 use admit_store::admission::{Admissions, Recorded};
@@ -95,7 +96,13 @@ async fn drive(
                 let place = next.fetch_add(1, Ordering::Relaxed);
                 let Some(ticket) = tickets.get(place) else { break };
                 let id = ScanId(u128::try_from(place)?.to_be_bytes());
-                let scan = Scan { id, device: DeviceNo(1), gate: GateNo(1), at: NOW };
+                let scan = Scan {
+                    id,
+                    device: DeviceNo(1),
+                    gate: GateNo(1),
+                    at: NOW,
+                    direction: Direction::Entry,
+                };
                 let asked = Instant::now();
                 let recorded = store.admit(*ticket, scan, LOG_KEY).await?;
                 ensure!(matches!(recorded, Recorded::New(..)), "not admitted: {recorded:?}");

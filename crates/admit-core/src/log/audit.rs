@@ -1,7 +1,7 @@
 //! The audit of what a log says: no use of a ticket counted twice, nothing taken back that was not
 //! there, time that goes forward. Whether it is the log that was signed is the tree's to tell.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use thiserror::Error;
 
@@ -38,6 +38,9 @@ pub enum Fault {
     /// The same ticket was issued by an earlier leaf.
     #[error("the same ticket was issued by entry {0}")]
     IssuedTwice(u64),
+    /// The ticket that a transfer ended was issued anew before.
+    #[error("transfer {0} was followed by a new ticket before")]
+    ReissuedTwice(u64),
     /// It quotes a checkpoint of another log.
     #[error("the leaf quotes a checkpoint of another log")]
     OtherLog,
@@ -68,6 +71,8 @@ pub struct Audit {
     /// The same, the other way round.
     admissions: HashMap<[u8; 32], u64>,
     issues: HashMap<[u8; 32], u64>,
+    /// Transfers whose new ticket was issued.
+    reissued: HashSet<u64>,
 }
 
 impl Audit {
@@ -117,6 +122,7 @@ impl Audit {
             }
             Kind::Rollback => self.roll_back(&leaf)?,
             Kind::Issue => {
+                self.reissue(&leaf)?;
                 if let Some(earlier) = self.issues.insert(leaf.tag, index) {
                     return Err(Fault::IssuedTwice(earlier));
                 }
@@ -153,8 +159,7 @@ impl Audit {
         let Some(about) = leaf.refers else {
             // A log younger than its event tells of what it has not seen.
             let young = self.kinds.first() != Some(&Kind::Genesis);
-            let needed =
-                matches!(leaf.kind, Kind::Undo | Kind::Revoke | Kind::Reinstate | Kind::Bind);
+            let needed = needs_a_leaf(leaf.kind);
             return if needed && !young { Err(Fault::Refers) } else { Ok(()) };
         };
         let about = usize::try_from(about).ok().and_then(|about| self.kinds.get(about));
@@ -169,6 +174,17 @@ impl Audit {
         Ok(())
     }
 
+    /// What a transfer ended begins again once.
+    fn reissue(&mut self, leaf: &Leaf) -> Result<(), Fault> {
+        let Some(about) = leaf.refers else { return Ok(()) };
+        let place = usize::try_from(about).unwrap_or(usize::MAX);
+        let transfer = self.kinds.get(place) == Some(&Kind::Transfer);
+        if transfer && !self.reissued.insert(about) {
+            return Err(Fault::ReissuedTwice(about));
+        }
+        Ok(())
+    }
+
     /// The quoted checkpoint is of this log, under the name it had until now.
     fn roll_back(&mut self, leaf: &Leaf) -> Result<(), Fault> {
         let quoted = leaf.body.split(|byte| *byte == b'\n').next().unwrap_or_default();
@@ -178,6 +194,12 @@ impl Audit {
         self.rollbacks += 1;
         Ok(())
     }
+}
+
+/// What makes no sense without the leaf it is about.
+fn needs_a_leaf(kind: Kind) -> bool {
+    use Kind::{Bind, Reinstate, Revoke, Transfer, Undo};
+    matches!(kind, Undo | Revoke | Reinstate | Bind | Transfer)
 }
 
 /// Public kinds have a body and nothing else; the others have none.
@@ -196,9 +218,9 @@ fn check_fields(leaf: &Leaf) -> Result<(), Fault> {
 fn may_refer_to(kind: Kind) -> &'static [Kind] {
     match kind {
         Kind::Genesis | Kind::Key | Kind::Rollback => &[],
-        Kind::Issue => &[Kind::Issue, Kind::Revoke],
+        Kind::Issue => &[Kind::Issue, Kind::Revoke, Kind::Transfer],
         Kind::Undo => &[Kind::Admit, Kind::Import],
-        Kind::Admit | Kind::Import | Kind::Bind => &[Kind::Issue],
+        Kind::Admit | Kind::Import | Kind::Bind | Kind::Exit | Kind::Transfer => &[Kind::Issue],
         Kind::Revoke | Kind::Reinstate => &[Kind::Issue, Kind::Revoke, Kind::Reinstate],
         Kind::Refuse | Kind::Conflict => &[Kind::Issue, Kind::Admit, Kind::Import, Kind::Revoke],
     }

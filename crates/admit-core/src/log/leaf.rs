@@ -80,6 +80,10 @@ kinds! {
     Rollback = 11, "rollback";
     /// A ticket whose code changes was bound to a wallet; refers to its issue.
     Bind = 12, "bind";
+    /// Somebody was let out.
+    Exit = 13, "exit";
+    /// A ticket went to another holder or another phone; refers to its issue.
+    Transfer = 14, "transfer";
 }
 
 impl Kind {

@@ -16,6 +16,7 @@ use crate::admission::{
     Admission, Entry, History, Rules, Scan, Standing, Verdict, decide, exhausted,
 };
 use crate::id::{DeviceNo, Digest, EventNo, GateNo, ScanId, TypeNo, UnixMs};
+use crate::pass::{Calendar, Direction, GateDay, Pass, Presence, today};
 use crate::reason::Reason;
 use crate::spent::{ENTRIES_MAX, SpentEntry, SpentList};
 use crate::ticket::Verified;
@@ -34,6 +35,10 @@ pub struct Terms {
     pub open_gates: BTreeSet<GateNo>,
     /// From when on no ticket of the event admits.
     pub closes_at: Option<UnixMs>,
+    /// How the tickets of each type may enter again; as they like for what is not here.
+    pub passes: BTreeMap<TypeNo, Pass>,
+    /// The days that this device was told of.
+    pub days: Vec<Calendar>,
 }
 
 #[derive(Clone)]
@@ -292,13 +297,16 @@ impl Device {
         if self.last_contact.is_none_or(overdue) {
             return Verdict::Refuse(Reason::SyncNeeded);
         }
-        let scan = Scan { id: scan, device: self.number, gate, at };
+        let scan = Scan { id: scan, device: self.number, gate, at, direction: Direction::Entry };
+        let pass = self.terms.passes.get(&ticket.grant().type_no).copied();
         let rules = Rules {
             gate_open: self.terms.open_gates.contains(&gate),
             closes_at: self.terms.closes_at,
             held_by: None,
+            pass: pass.unwrap_or_default(),
+            calendar: today(&self.terms.days, at),
         };
-        let history = self.history(ticket.digest());
+        let history = self.history(ticket.digest(), &rules.calendar);
         let verdict = decide(ticket, &scan, Some(&history), &rules).verdict;
         // What is no good anyway is refused as such; only then by whom it may be admitted.
         match (verdict, self.may_admit(ticket)) {
@@ -324,7 +332,7 @@ impl Device {
     }
 
     /// What is on this device's books about a ticket.
-    fn history(&self, digest: Digest) -> History {
+    fn history(&self, digest: Digest, calendar: &Calendar) -> History {
         let own = self.own.get(&digest);
         let entries = own.map(|own| own.entries.as_slice()).unwrap_or_default();
         let here = u32::try_from(entries.len()).unwrap_or(u32::MAX);
@@ -336,6 +344,7 @@ impl Device {
             last: entries.last().copied(),
             last_epoch: own.and_then(|own| own.last_epoch),
             skipped: 0,
+            presence: presence(entries, calendar),
         }
     }
 
@@ -542,4 +551,12 @@ impl Device {
     pub fn journal(&self) -> impl Iterator<Item = &Written> {
         self.journal.values()
     }
+}
+
+/// Where this device let a ticket in today. Who has left it is not told, so nobody is inside by its
+/// books: it refuses by what it surely knows.
+fn presence(entries: &[Entry], calendar: &Calendar) -> Presence {
+    let today = entries.iter().filter(|entry| entry.at >= calendar.day_from);
+    let gates = today.fold(GateDay::default(), |gates, entry| gates.with(entry.gate));
+    Presence { inside: 0, gates }
 }

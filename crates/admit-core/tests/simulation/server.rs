@@ -9,6 +9,7 @@ use admit_core::offline::journal::JournalEntry;
 use admit_core::offline::known::{ShortDigest, change};
 use admit_core::offline::story::{Change, Stage, Story, Told};
 use admit_core::offline::{Bounds, Word};
+use admit_core::pass::{Calendar, Direction, Pass};
 use admit_core::reason::Reason;
 
 use super::GENUINE;
@@ -42,13 +43,20 @@ pub(super) struct Server {
 impl Server {
     fn rules(&self, digest: Digest) -> Rules {
         let held_by = self.lease.filter(|_| !self.returned.contains(&digest));
-        Rules { gate_open: true, closes_at: None, held_by }
+        Rules {
+            gate_open: true,
+            closes_at: None,
+            held_by,
+            pass: Pass::default(),
+            calendar: Calendar::default(),
+        }
     }
 
     pub(super) fn look(&self, device: DeviceNo, scan: ScanId, ticket: usize, now: i64) -> Verdict {
         let ticket = &GENUINE[ticket];
         let story = &self.stories[&ticket.digest()];
-        let scan = Scan { id: scan, device, gate: GateNo(1), at: UnixMs(now) };
+        let (gate, direction) = (GateNo(1), Direction::Entry);
+        let scan = Scan { id: scan, device, gate, at: UnixMs(now), direction };
         decide(ticket, &scan, Some(&story.history), &self.rules(ticket.digest())).verdict
     }
 

@@ -212,6 +212,7 @@ impl World {
             limit_ms: 3_600_000,
             open_gates: BTreeSet::from([GateNo(1)]),
             closes_at: None,
+            ..Terms::default()
         }
     }
 

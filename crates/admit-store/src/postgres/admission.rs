@@ -11,6 +11,7 @@ use admit_core::id::{DeviceNo, Digest, EventNo, GateNo, ScanId, TicketId, UnixMs
 use admit_core::log::leaf::LogKey;
 use admit_core::offline::Bounds;
 use admit_core::offline::story::Stage;
+use admit_core::pass::Direction;
 use admit_core::reason::Reason;
 use admit_core::stats::Outcome;
 use admit_core::ticket::{Verified, digest};
@@ -22,15 +23,12 @@ use tokio_postgres::Row;
 use super::append::{self, Recall, Rows, SpendRow};
 use super::lease::{LEASES, Leases, RETURNED};
 use super::log::{self, Edges, Grown, Held};
+use super::pass::{Passes, read_presence};
 use super::row::{Columns, collect, first};
 use super::{Done, PostgresStore, query};
 use crate::admission::{Admissions, Preview, Recorded, ScanRecord, Undone, entry_before, stage};
 use crate::measure::Measures;
-use crate::{PAGE_ROWS_MAX, Result, StoreError};
-
-pub(super) const ADMIT: i64 = 0;
-pub(super) const REFUSE: i64 = 1;
-pub(super) const UNDO: i64 = 2;
+use crate::{PAGE_ROWS_MAX, Result, StoreError, pass};
 
 /// Locks the rows of tickets one after the other. The keys must come sorted by event and digest: the
 /// one order that everybody locks them in. LATERAL, because a plain join may be planned from the
@@ -48,10 +46,13 @@ pub(super) const SCANS_BY_NAME: &str =
      CROSS JOIN LATERAL (SELECT * FROM scan WHERE scan.event = wanted.event
        AND scan.device = wanted.device AND scan.scan_id = wanted.scan_id OFFSET 0) AS found";
 
-/// When the batch's events end, and their gates.
+/// When the batch's events end, their gates, and the types of theirs that are passes.
 pub(super) const RULES: &str =
-    "SELECT event.number AS event, event.ends_at, gate.number AS gate, gate.open
-     FROM event LEFT JOIN gate ON gate.event = event.number WHERE event.number = ANY($1)";
+    "SELECT event.number AS event, event.ends_at, gate.number AS gate, gate.open, event.time_zone,
+       NULL::bigint AS type_no, NULL::text AS pass
+     FROM event LEFT JOIN gate ON gate.event = event.number WHERE event.number = ANY($1)
+     UNION ALL SELECT event, NULL, NULL, NULL, NULL, number, pass
+     FROM ticket_type WHERE event = ANY($1) AND pass IS NOT NULL";
 
 /// A scan to be decided about, what an admission is at first, and the key of the audit log it goes
 /// into.
@@ -160,6 +161,7 @@ pub(super) struct Batch {
     gates: HashMap<(EventNo, GateNo), bool>,
     leases: Leases,
     ends: HashMap<EventNo, UnixMs>,
+    passes: Passes,
     plans: Vec<Plan>,
     answers: Vec<Planned>,
 }
@@ -191,6 +193,9 @@ impl Batch {
         for row in found.rules {
             let columns = Columns { row, table: "event" };
             let event = columns.event()?;
+            if batch.passes.read(event, &columns)? {
+                continue;
+            }
             batch.ends.insert(event, columns.time("ends_at")?);
             if let Some(gate) = columns.small_or_none("gate")? {
                 batch.gates.insert((event, GateNo(gate)), columns.flag("open")?);
@@ -213,12 +218,10 @@ impl Batch {
             Some(_) if self.undone.contains(&name) => {
                 Planned::Answered(Box::new(Recorded::IdReused))
             }
-            Some(Made::Stored(record)) if record.ticket == ticket.grant().ticket => {
+            Some(Made::Stored(record)) if record.is_of(ticket.grant().ticket, scan.direction) => {
                 Planned::Answered(Box::new(Recorded::Repeated((**record).clone())))
             }
-            Some(Made::Planned(at)) if self.is_of(*at, ticket.grant().ticket) => {
-                Planned::Repeats(*at)
-            }
+            Some(Made::Planned(at)) if self.is_of(*at, ticket, scan) => Planned::Repeats(*at),
             Some(_) => Planned::Answered(Box::new(Recorded::IdReused)),
             None => {
                 let at = self.plan(ticket, scan, *stage, key);
@@ -229,23 +232,27 @@ impl Batch {
         self.answers.push(answer);
     }
 
-    fn is_of(&self, at: usize, ticket: TicketId) -> bool {
-        self.plans.get(at).is_some_and(|plan| plan.record.ticket == ticket)
+    fn is_of(&self, at: usize, ticket: &Verified, scan: &Scan) -> bool {
+        let plan = self.plans.get(at);
+        plan.is_some_and(|plan| plan.record.is_of(ticket.grant().ticket, scan.direction))
     }
 
-    fn rules(&self, ticket: &Verified, gate: GateNo) -> Rules {
+    fn rules(&self, ticket: &Verified, scan: &Scan) -> Rules {
         let event = ticket.grant().event;
+        let (pass, calendar) = self.passes.of(ticket, scan);
         Rules {
-            gate_open: self.gates.get(&(event, gate)).copied().unwrap_or(false),
+            gate_open: self.gates.get(&(event, scan.gate)).copied().unwrap_or(false),
             closes_at: self.ends.get(&event).map(|end| end.plus(EVENT_GRACE_MS)),
             held_by: self.leases.held_by(ticket),
+            pass,
+            calendar,
         }
     }
 
     /// Decides as [`Self::decide`] would, and leaves it at that.
     fn preview(&self, ticket: &Verified, scan: &Scan, last_leaf: Option<u64>) -> Preview {
         let event = ticket.grant().event;
-        let mut rules = self.rules(ticket, scan.gate);
+        let mut rules = self.rules(ticket, scan);
         // Where no gate is named, none is closed.
         rules.gate_open |= scan.gate == GateNo(0);
         let history = self.spends.get(&(event, ticket.digest())).map(|spend| spend.history);
@@ -255,7 +262,7 @@ impl Batch {
 
     fn plan(&mut self, ticket: &Verified, scan: &Scan, stage: Stage, key: &LogKey) -> usize {
         let event = ticket.grant().event;
-        let rules = self.rules(ticket, scan.gate);
+        let rules = self.rules(ticket, scan);
         let spend = self.spends.get_mut(&(event, ticket.digest()));
         let history = spend.as_ref().map(|spend| spend.history);
         let decision = decide(ticket, scan, history.as_ref(), &rules);
@@ -349,6 +356,7 @@ pub(super) fn read_history(columns: &Columns<'_>) -> Result<History> {
         last: columns.entry("last")?,
         last_epoch: columns.small_or_none("last_epoch")?,
         skipped: columns.small("skipped")?,
+        presence: read_presence(columns)?,
     })
 }
 
@@ -368,14 +376,9 @@ pub(super) async fn lock_spend(
 
 pub(super) fn read_scan(columns: &Columns<'_>) -> Result<ScanRecord> {
     let use_no = columns.small("use_no")?;
-    let outcome = match columns.int("kind")? {
-        ADMIT => Outcome::Admit { use_no },
-        UNDO => Outcome::Undo { use_no },
-        REFUSE => Outcome::Refuse(
-            Reason::parse(&columns.text("reason")?).ok_or_else(|| columns.corrupt("reason"))?,
-        ),
-        _ => return Err(columns.corrupt("kind")),
-    };
+    let reason = columns.text_or_none("reason")?;
+    let (outcome, direction) = pass::outcome(columns.int("kind")?, reason.as_deref(), use_no)
+        .ok_or_else(|| columns.corrupt("kind"))?;
     let at = columns.time("at")?;
     Ok(ScanRecord {
         seq: columns.int("seq")?,
@@ -385,6 +388,7 @@ pub(super) fn read_scan(columns: &Columns<'_>) -> Result<ScanRecord> {
             device: DeviceNo(columns.int("device")?),
             gate: columns.gate("gate")?,
             at,
+            direction,
         },
         ticket: columns.ticket("ticket")?,
         type_no: columns.type_no("type_no")?,
@@ -465,7 +469,7 @@ async fn undo_scan(
     }
     // 256 uses at most count at a time; refusals in between are few enough for the chain.
     let before = entry_before(&chain(tx, event, newest).await?, id);
-    let scan = Scan { id, device, gate: made.scan.gate, at };
+    let scan = Scan { id, device, gate: made.scan.gate, at, direction: Direction::Entry };
     let next = match undo(&history, &scan, before) {
         Ok(next) => next,
         Err(refused) => return Ok(nothing(Undone::Refused(refused))),

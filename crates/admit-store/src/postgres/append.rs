@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use admit_core::admission::{Entry, History};
 use admit_core::id::{DeviceNo, Digest, EventNo, TypeNo, UnixMs};
 use admit_core::offline::story::Stage;
-use admit_core::stats::Outcome;
 use deadpool_postgres::Transaction;
 
-use super::admission::{ADMIT, REFUSE, UNDO, number};
+use super::admission::number;
 use super::log::Grown;
 use super::{Done, query};
 use crate::admission::ScanRecord;
+use crate::pass;
 
 /// Scans of an event after a position.
 pub(super) const SCANS_AFTER: &str =
@@ -31,17 +31,20 @@ pub(super) const INSERT_SCANS: &str =
 /// where an UPDATE with a join may be planned from the other side.
 pub(super) const WRITE_SPENDS: &str =
     "INSERT INTO spend (event, digest, standing, uses, first_scan, first_device, first_gate,
-       first_at, last_scan, last_device, last_gate, last_at, last_seq, last_leaf, last_epoch, skipped)
+       first_at, last_scan, last_device, last_gate, last_at, last_seq, last_leaf, last_epoch,
+       skipped, inside, day_gates)
      SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::text[], $4::bigint[], $5::bytea[],
        $6::bigint[], $7::bigint[], $8::bigint[], $9::bytea[], $10::bigint[], $11::bigint[],
-       $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[])
+       $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[],
+       $18::bigint[])
      ON CONFLICT (event, digest) DO UPDATE SET uses = excluded.uses,
        first_scan = excluded.first_scan, first_device = excluded.first_device,
        first_gate = excluded.first_gate, first_at = excluded.first_at,
        last_scan = excluded.last_scan, last_device = excluded.last_device,
        last_gate = excluded.last_gate, last_at = excluded.last_at,
        last_seq = excluded.last_seq, last_leaf = excluded.last_leaf,
-       last_epoch = excluded.last_epoch, skipped = excluded.skipped";
+       last_epoch = excluded.last_epoch, skipped = excluded.skipped,
+       inside = excluded.inside, day_gates = excluded.day_gates";
 
 pub(super) const INSERT_LEAVES: &str = "INSERT INTO log_entry (event, idx, leaf)
      SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[])";
@@ -200,10 +203,12 @@ pub(super) struct SpendColumns<'a> {
     last_leaf: Vec<Option<i64>>,
     last_epoch: Vec<Option<i64>>,
     skipped: Vec<i64>,
+    inside: Vec<i64>,
+    day_gates: Vec<i64>,
 }
 
 impl SpendColumns<'_> {
-    pub(super) fn params(&self) -> Columnar<'_, 16> {
+    pub(super) fn params(&self) -> Columnar<'_, 18> {
         [
             &self.event,
             &self.digest,
@@ -221,6 +226,8 @@ impl SpendColumns<'_> {
             &self.last_leaf,
             &self.last_epoch,
             &self.skipped,
+            &self.inside,
+            &self.day_gates,
         ]
     }
 }
@@ -306,11 +313,7 @@ impl Rows {
     pub(super) fn scan_columns(&self) -> ScanColumns<'_> {
         let mut columns = ScanColumns::default();
         for (record, previous) in &self.scans {
-            let (kind, reason, use_no) = match record.outcome {
-                Outcome::Admit { use_no } => (ADMIT, None, use_no),
-                Outcome::Refuse(reason) => (REFUSE, Some(reason.code()), 0),
-                Outcome::Undo { use_no } => (UNDO, None, use_no),
-            };
+            let (kind, reason, use_no) = pass::columns(record.outcome, record.scan.direction);
             columns.event.push(number(record.event));
             columns.seq.push(record.seq);
             columns.device.push(record.scan.device.0);
@@ -348,6 +351,8 @@ impl Rows {
             columns.last_leaf.push(row.last_leaf.map(u64::cast_signed));
             columns.last_epoch.push(row.history.last_epoch.map(i64::from));
             columns.skipped.push(i64::from(row.history.skipped));
+            columns.inside.push(i64::from(row.history.presence.inside));
+            columns.day_gates.push(row.history.presence.gates.0.cast_signed());
         }
         columns
     }

@@ -7,11 +7,13 @@ use admit_core::log::leaf::Leaf;
 use admit_core::offline::Policy;
 use admit_core::offline::travel::Place;
 use admit_core::ticket::rotating::Kind;
+use admit_core::transfer::Transferable;
 use admit_core::vault::Sealed;
 use async_trait::async_trait;
 use deadpool_postgres::{GenericClient, Transaction};
 
 use super::log::{self, Edges, Grown};
+use super::pass::read_pass;
 use super::row::{Columns, collect, first};
 use super::{Done, PostgresStore, lease, query};
 use crate::Result;
@@ -59,6 +61,8 @@ fn read_type(columns: &Columns<'_>) -> Result<TicketType> {
             rotation: read_rotation(columns)?,
             offline: read_policy(columns)?,
             lease_device: columns.int_or_none("lease_device")?.map(DeviceNo),
+            pass: read_pass(columns)?,
+            transferable: read_transferable(columns)?,
         },
         issued: columns.small("issued")?,
         lease: TypeLease {
@@ -77,6 +81,12 @@ pub(super) fn read_rotation(columns: &Columns<'_>) -> Result<Option<TypeRotation
     let Some(kind) = columns.text_or_none("rotation")? else { return Ok(None) };
     let kind = Kind::parse(&kind).ok_or_else(|| columns.corrupt("rotation"))?;
     Ok(Some(TypeRotation { kind, interval_s: columns.small("interval_s")? }))
+}
+
+/// Whether tickets of a type may be handed on, from a row that has the column.
+fn read_transferable(columns: &Columns<'_>) -> Result<Transferable> {
+    Transferable::parse(&columns.text("transferable")?)
+        .ok_or_else(|| columns.corrupt("transferable"))
 }
 
 fn read_gate(columns: &Columns<'_>) -> Result<Gate> {
@@ -220,11 +230,11 @@ async fn put_type(
     query(
         tx,
         "INSERT INTO ticket_type (event, number, name, description, quota, max_uses, valid_from,
-           valid_until, gates, rotation, interval_s, offline, lease_device)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+           valid_until, gates, rotation, interval_s, offline, lease_device, pass, transferable)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
          ON CONFLICT (event, number) DO UPDATE SET name = $3, description = $4, quota = $5,
            max_uses = $6, valid_from = $7, valid_until = $8, gates = $9, rotation = $10,
-           interval_s = $11, offline = $12, lease_device = $13",
+           interval_s = $11, offline = $12, lease_device = $13, pass = $14, transferable = $15",
         &[
             &i64::from(event.0),
             &i64::from(number.0),
@@ -239,6 +249,8 @@ async fn put_type(
             &i64::from(d.rotation.map_or(INTERVAL_S, |rotation| rotation.interval_s)),
             &d.offline.code(),
             &d.lease_device.map(|device| device.0),
+            &d.pass.to_text(),
+            &d.transferable.code(),
         ],
     )
     .await?;

@@ -10,6 +10,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_rotation.sql"),
     include_str!("migrations/0003_offline.sql"),
+    include_str!("migrations/0004_passes.sql"),
 ];
 
 /// Names the lock; any number will do as long as it never changes.

@@ -362,7 +362,7 @@ async fn elsewhere(
         query(client, "SELECT position FROM log WHERE event = $1", &[&number(event)]).await?;
     let newest = first(&rows, "log", |columns| columns.int("position"))?.unwrap_or_default();
     let sql = "SELECT seq, kind, ticket FROM scan
-         WHERE event = $1 AND seq > $2 AND seq <= $3 AND kind <> 1 AND device <> $4
+         WHERE event = $1 AND seq > $2 AND seq <= $3 AND kind IN (0, 2) AND device <> $4
          ORDER BY seq LIMIT $5";
     let limit = i64::try_from(CHANGES_MAX).unwrap_or(i64::MAX);
     let rows = query(client, sql, &[&number(event), &after, &newest, &device.0, &limit]).await?;

@@ -10,6 +10,7 @@ use admit_core::id::{DeviceNo, Digest, EventNo, GateNo, ScanId, TicketId, TypeNo
 use admit_core::log::leaf::LogKey;
 use admit_core::offline::Bounds;
 use admit_core::offline::story::Stage;
+use admit_core::pass::{Calendar, Direction, Pass};
 use admit_core::reason::Reason;
 use admit_core::stats::Outcome;
 use admit_core::ticket::{Verified, digest};
@@ -17,16 +18,13 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::broadcast;
 
+use super::pass::{Passes, read_presence};
 use super::row::{Columns, collect, entry_columns, first};
 use super::writer::{Done, Work};
 use super::{SqliteStore, lease};
 use crate::admission::{Admissions, Preview, Recorded, ScanRecord, Undone, entry_before, stage};
 use crate::measure::Measures;
-use crate::{PAGE_ROWS_MAX, Result, StoreError};
-
-const ADMIT: i64 = 0;
-const REFUSE: i64 = 1;
-const UNDO: i64 = 2;
+use crate::{PAGE_ROWS_MAX, Result, StoreError, pass};
 
 /// What one transaction has learnt about events and gates, which no scan changes.
 #[derive(Default)]
@@ -34,6 +32,7 @@ pub(super) struct Batch {
     rules: HashMap<(EventNo, GateNo), Rules>,
     /// Who holds the leases of a type.
     holders: HashMap<(EventNo, TypeNo), Option<DeviceNo>>,
+    passes: Passes,
 }
 
 /// What is to be done about a scan, before anything is written.
@@ -91,7 +90,8 @@ impl Batch {
         if let Some(record) = scan_by_name(tx, event, scan.device, scan.id, false)? {
             // A late copy of a scan that was undone must not open the gate again.
             let undone = scan_by_name(tx, event, scan.device, scan.id, true)?.is_some();
-            return Ok(Planned::Answered(if record.ticket == ticket.grant().ticket && !undone {
+            let same = record.is_of(ticket.grant().ticket, scan.direction);
+            return Ok(Planned::Answered(if same && !undone {
                 Recorded::Repeated(record)
             } else {
                 Recorded::IdReused
@@ -99,6 +99,7 @@ impl Batch {
         }
         let held_by = self.held_by(tx, ticket)?;
         let rules = Rules { held_by, ..self.rules(tx, event, scan.gate)? };
+        let rules = self.passes.over(rules, tx, ticket, scan)?;
         let spend = read_spend(tx, event, ticket.digest())?;
         let history = spend.as_ref().map(|spend| spend.history);
         let decision = decide(ticket, scan, history.as_ref(), &rules);
@@ -143,6 +144,8 @@ impl Batch {
             gate_open: open.unwrap_or(false),
             closes_at: ends_at.map(|end| UnixMs(end).plus(EVENT_GRACE_MS)),
             held_by: None,
+            pass: Pass::default(),
+            calendar: Calendar::default(),
         };
         self.rules.insert((event, gate), rules);
         Ok(rules)
@@ -154,7 +157,8 @@ fn preview(connection: &Connection, ticket: &Verified, scan: &Scan) -> Result<Pr
     let event = ticket.grant().event;
     let mut batch = Batch::default();
     let held_by = batch.held_by(connection, ticket)?;
-    let mut rules = Rules { held_by, ..batch.rules(connection, event, scan.gate)? };
+    let rules = Rules { held_by, ..batch.rules(connection, event, scan.gate)? };
+    let mut rules = batch.passes.over(rules, connection, ticket, scan)?;
     // Where no gate is named, none is closed.
     rules.gate_open |= scan.gate == GateNo(0);
     let spend = read_spend(connection, event, ticket.digest())?;
@@ -204,6 +208,7 @@ pub(super) fn read_history(columns: &Columns<'_, '_>) -> Result<History> {
         last: columns.entry("last")?,
         last_epoch: columns.small_or_none("last_epoch")?,
         skipped: columns.small("skipped")?,
+        presence: read_presence(columns)?,
     })
 }
 
@@ -217,14 +222,14 @@ pub(super) fn write_spend(
     let first = entry_columns(history.first);
     let last = entry_columns(history.last);
     tx.prepare_cached(
-        "INSERT INTO spend VALUES
-           (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+        "INSERT INTO spend VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
+           ?16, ?17, ?18)
          ON CONFLICT (event, digest) DO UPDATE SET
            standing = ?3, uses = ?4,
            first_scan = ?5, first_device = ?6, first_gate = ?7, first_at = ?8,
            last_scan = ?9, last_device = ?10, last_gate = ?11, last_at = ?12,
            last_seq = COALESCE(?13, last_seq), last_leaf = COALESCE(?14, last_leaf),
-           last_epoch = ?15, skipped = ?16",
+           last_epoch = ?15, skipped = ?16, inside = ?17, day_gates = ?18",
     )?
     .execute(params![
         event.0,
@@ -242,7 +247,9 @@ pub(super) fn write_spend(
         place.last_seq,
         place.last_leaf.map(u64::cast_signed),
         history.last_epoch,
-        history.skipped
+        history.skipped,
+        history.presence.inside,
+        history.presence.gates.0.cast_signed()
     ])?;
     Ok(())
 }
@@ -252,11 +259,7 @@ pub(super) fn insert_scan(
     record: &ScanRecord,
     previous: Option<i64>,
 ) -> Result<i64> {
-    let (kind, reason, use_no) = match record.outcome {
-        Outcome::Admit { use_no } => (ADMIT, None, use_no),
-        Outcome::Refuse(reason) => (REFUSE, Some(reason.code()), 0),
-        Outcome::Undo { use_no } => (UNDO, None, use_no),
-    };
+    let (kind, reason, use_no) = pass::columns(record.outcome, record.scan.direction);
     let first = entry_columns(record.first);
     let (low, high) = record.bound_columns();
     tx.prepare_cached(
@@ -294,14 +297,9 @@ pub(super) fn insert_scan(
 
 fn read_scan(columns: &Columns<'_, '_>) -> Result<ScanRecord> {
     let use_no = columns.small("use_no")?;
-    let outcome = match columns.int("kind")? {
-        ADMIT => Outcome::Admit { use_no },
-        UNDO => Outcome::Undo { use_no },
-        REFUSE => Outcome::Refuse(
-            Reason::parse(&columns.text("reason")?).ok_or_else(|| columns.corrupt("reason"))?,
-        ),
-        _ => return Err(columns.corrupt("kind")),
-    };
+    let reason = columns.text_or_none("reason")?;
+    let (outcome, direction) = pass::outcome(columns.int("kind")?, reason.as_deref(), use_no)
+        .ok_or_else(|| columns.corrupt("kind"))?;
     let at = columns.time("at")?;
     Ok(ScanRecord {
         seq: columns.int("seq")?,
@@ -311,6 +309,7 @@ fn read_scan(columns: &Columns<'_, '_>) -> Result<ScanRecord> {
             device: DeviceNo(columns.int("device")?),
             gate: columns.gate("gate")?,
             at,
+            direction,
         },
         ticket: columns.ticket("ticket")?,
         type_no: columns.type_no("type_no")?,
@@ -385,7 +384,7 @@ fn undo_scan(
     };
     // 256 uses at most count at a time; refusals in between are few enough for the chain.
     let before = entry_before(&chain(tx, spend.last_seq, PAGE_ROWS_MAX)?, id);
-    let scan = Scan { id, device, gate: made.scan.gate, at };
+    let scan = Scan { id, device, gate: made.scan.gate, at, direction: Direction::Entry };
     let history = match undo(&spend.history, &scan, before) {
         Ok(history) => history,
         Err(refused) => return Ok(nothing(Undone::Refused(refused))),

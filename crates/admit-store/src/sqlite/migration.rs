@@ -11,6 +11,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_spent.sql"),
     include_str!("migrations/0004_rotation.sql"),
     include_str!("migrations/0005_offline.sql"),
+    include_str!("migrations/0006_passes.sql"),
 ];
 
 pub(super) fn run(connection: &mut Connection) -> Result<()> {

@@ -255,7 +255,7 @@ fn elsewhere(
         .query_row([], |row| row.get(0))?;
     let mut statement = connection.prepare_cached(
         "SELECT seq, kind, ticket FROM scan
-         WHERE seq > ?2 AND seq <= ?3 AND event = ?1 AND kind <> 1 AND device <> ?4
+         WHERE seq > ?2 AND seq <= ?3 AND event = ?1 AND kind IN (0, 2) AND device <> ?4
          ORDER BY seq LIMIT ?5",
     )?;
     let wanted = params![event.0, after, newest, device.0, limit];

@@ -22,7 +22,7 @@ use crate::{PAGE_ROWS_MAX, Result, StoreError};
 
 const SELECT: &str =
     "SELECT ticket.*, standing, uses, first_scan, first_device, first_gate, first_at,
-    last_scan, last_device, last_gate, last_at, last_leaf, last_epoch, skipped,
+    last_scan, last_device, last_gate, last_at, last_leaf, last_epoch, skipped, inside, day_gates,
     person.id AS person_id, wrapped_key, person.name AS name, email, phone, answers, email_index";
 const FROM: &str = "FROM ticket
   JOIN spend ON spend.event = ticket.event AND spend.digest = ticket.digest

@@ -6,7 +6,9 @@ use admit_core::admission::Scan;
 use admit_core::id::{DeviceNo, EventNo, GateNo, GateSet, KeyNo, ScanId, TypeNo, UnixMs};
 use admit_core::log::leaf::LogKey;
 use admit_core::offline::Policy;
+use admit_core::pass::{Direction, Pass};
 use admit_core::ticket::{Algorithm, Format, KeyRing, RingKey, SigningSecret, Verified};
+use admit_core::transfer::Transferable;
 use admit_core::vault::Sealed;
 use admit_store::Store;
 use admit_store::admission::{Recorded, ScanRecord};
@@ -70,6 +72,8 @@ pub(crate) fn kind(quota: u32) -> TypeDetails {
         rotation: None,
         offline: Policy::Any,
         lease_device: None,
+        pass: Pass::default(),
+        transferable: Transferable::No,
     }
 }
 
@@ -121,7 +125,13 @@ pub(crate) fn verified(ticket: &Ticket) -> Verified {
 }
 
 pub(crate) fn scan(id: u8, device: i64) -> Scan {
-    Scan { id: ScanId([id; 16]), device: DeviceNo(device), gate: GateNo(1), at: NOW }
+    Scan {
+        id: ScanId([id; 16]),
+        device: DeviceNo(device),
+        gate: GateNo(1),
+        at: NOW,
+        direction: Direction::Entry,
+    }
 }
 
 pub(crate) async fn admit(s: &Subject, ticket: &Ticket, scan: Scan) -> ScanRecord {

@@ -7,6 +7,7 @@ mod postgres;
 
 mod log;
 mod offline;
+mod pass;
 mod rotation;
 mod spent;
 #[path = "../common/subject.rs"]

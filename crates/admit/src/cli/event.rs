@@ -2,6 +2,8 @@
 
 use admit_core::id::{GateNo, GateSet};
 use admit_core::offline::Policy;
+use admit_core::pass::Pass;
+use admit_core::transfer::Transferable;
 use admit_store::event::{EventDetails, OFFLINE_HOURS, TypeDetails};
 use anyhow::Context;
 use clap::Subcommand;
@@ -196,6 +198,8 @@ impl TypeCommand {
             rotation: None,
             offline: Policy::Any,
             lease_device: None,
+            pass: Pass::default(),
+            transferable: Transferable::No,
         };
         let event = event::find(&app, &add.event)?.event.number;
         say(&event::add_type(&app, event, details).await?.number.0.to_string())

@@ -202,6 +202,7 @@ async fn print_scans(app: &App, event: admit_core::id::EventNo) -> anyhow::Resul
                 let (outcome, use_no) = match scan.outcome {
                     Outcome::Admit { use_no } => ("admit".to_owned(), use_no),
                     Outcome::Undo { use_no } => ("undo".to_owned(), use_no),
+                    Outcome::Exit { use_no } => ("exit".to_owned(), use_no),
                     Outcome::Refuse(reason) => (format!("refuse:{}", reason.code()), 0),
                 };
                 let (id, device) = (scan.scan.id, scan.scan.device.0);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use admit_core::admission::Verdict as CoreVerdict;
 use admit_core::id::{GateNo, ScanId};
+use admit_core::pass::Direction;
 use admit_core::ticket::rotating::CHALLENGE_BYTES;
 use admit_store::account::Device;
 use axum::Json as Answer;
@@ -16,6 +17,7 @@ use utoipa::ToSchema;
 
 use super::extract::{At, Gate, Json};
 use super::log::{Circuit, MerkleValidation};
+use super::pass;
 use super::problem::Problem;
 use crate::admission::{self, Presented};
 use crate::error::Error;
@@ -40,6 +42,9 @@ pub(super) struct ScanInput {
     /// admission is a claim that accuses nobody.
     #[serde(default)]
     confirm: bool,
+    /// `entry` (when it is not said) or `exit`.
+    #[serde(default)]
+    direction: Option<String>,
 }
 
 /// The answer about a scan.
@@ -48,6 +53,8 @@ pub(super) struct Verdict {
     /// `admit` or `refuse`.
     #[serde(rename = "verdict")]
     answer: String,
+    /// `entry` or `exit`, as it was asked.
+    direction: &'static str,
     /// The reason's code, when refused.
     reason: Option<String>,
     /// A sentence for staff.
@@ -96,6 +103,9 @@ impl Verdict {
     pub(super) fn of(app: &App, device: &Device, answer: &admission::Answer) -> Self {
         let book = app.books.now();
         let (verdict, reason, message, admitted) = match answer.verdict {
+            CoreVerdict::Admit(admission) if answer.direction == Direction::Exit => {
+                ("admit", None, "Let them out.", Some(admission))
+            }
             CoreVerdict::Admit(admission) => ("admit", None, "Let them in.", Some(admission)),
             CoreVerdict::Refuse(reason) => ("refuse", Some(reason.code()), reason.message(), None),
         };
@@ -104,6 +114,7 @@ impl Verdict {
         let gate_name = |gate| book.gate_name(device.event, gate).to_owned();
         Self {
             answer: verdict.to_owned(),
+            direction: answer.direction.code(),
             reason: reason.map(str::to_owned),
             message: message.to_owned(),
             scan_id: answer.scan.to_string(),
@@ -154,8 +165,9 @@ pub(super) async fn admit(
 ) -> Result<(StatusCode, Answer<Verdict>), Problem> {
     let scan = scan_id(&input.scan_id)?;
     let challenge = input.challenge.as_deref().map(challenge).transpose()?;
-    let (gate, confirm) = (GateNo(input.gate), input.confirm);
-    let presented = Presented { code: input.code, gate, scan, challenge, confirm };
+    let direction = pass::direction(input.direction.as_deref())?;
+    let (code, gate, confirm) = (input.code, GateNo(input.gate), input.confirm);
+    let presented = Presented { code, gate, scan, challenge, confirm, direction };
     let answer = admission::admit(&app, &device, presented).await?;
     let status = match answer.verdict {
         CoreVerdict::Admit(_) => StatusCode::OK,
@@ -186,6 +198,7 @@ pub(super) async fn undo(
 pub(super) async fn noop(Json(input): Json<ScanInput>) -> Answer<Verdict> {
     Answer(Verdict {
         answer: "admit".to_owned(),
+        direction: "entry",
         reason: None,
         message: "Let them in.".to_owned(),
         scan_id: input.scan_id,

@@ -8,6 +8,7 @@ use admit_core::log::note::Verifier;
 use admit_core::spent::signer_name;
 use admit_store::account::Device as StoredDevice;
 use admit_store::offline::DeviceState;
+use admit_store::pass::days;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -17,11 +18,15 @@ use utoipa::ToSchema;
 
 use super::extract::{At, Desk, From, Gate, Json, event_at};
 use super::gate::Gate as GateView;
+use super::pass::PassRules;
 use super::problem::Problem;
 use crate::book::{Book, Signer};
 use crate::error::Error;
 use crate::qr::{self, Level, Symbol};
 use crate::{App, clock, device, offline};
+
+/// Days that a gate is told of: it may be without a network for as long.
+const SETUP_DAYS: u16 = 16;
 
 /// A device to be paired.
 #[derive(Deserialize, ToSchema)]
@@ -104,6 +109,8 @@ pub(super) struct GateSetup {
     event: SetupEvent,
     gates: Vec<GateView>,
     ticket_types: Vec<SetupType>,
+    /// The days from yesterday on, where the event is: what passes are judged by.
+    days: Vec<SetupDay>,
     keys: Vec<SetupKey>,
     /// Devices whose lists of spent tickets can be checked.
     peers: Vec<Peer>,
@@ -121,6 +128,8 @@ pub(super) struct SetupType {
     /// From which position of the event's record on this device holds the lease; null when it does
     /// not.
     lease_since: Option<i64>,
+    /// How its tickets may enter again.
+    pass: PassRules,
 }
 
 /// A device that signs what it tells other gates.
@@ -158,6 +167,15 @@ pub(super) struct SetupEvent {
     offline_hours: u16,
     /// How long this gate waits for an answer before it judges by itself.
     offline_after_ms: u32,
+}
+
+/// A day where the event is.
+#[derive(Serialize, ToSchema)]
+pub(super) struct SetupDay {
+    /// When it begins, Unix ms.
+    day_from_ms: i64,
+    /// When a month that ends with it begins.
+    month_from_ms: i64,
 }
 
 /// A key that tickets are checked with.
@@ -342,7 +360,12 @@ pub(super) async fn setup(
                 name: kind.details.name.clone(),
                 offline: kind.details.offline.code(),
                 lease_since: offline::lease_since(kind, device.number),
+                pass: PassRules::of(kind.details.pass),
             })
+            .collect(),
+        days: days(&details.time_zone, app.now(), SETUP_DAYS)
+            .iter()
+            .map(|day| SetupDay { day_from_ms: day.day_from.0, month_from_ms: day.month_from.0 })
             .collect(),
         keys: setup_keys(&book, device.event),
         peers: peers(&book, device.event),

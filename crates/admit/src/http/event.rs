@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use admit_core::id::{DeviceNo, GateNo, GateSet, TypeNo, UnixMs};
 use admit_core::offline::Policy;
+use admit_core::pass::Pass;
+use admit_core::transfer::Transferable;
 use admit_store::event::{EventDetails, EventView, OFFLINE_HOURS, TicketType, TypeDetails};
 use axum::Json as Answer;
 use axum::extract::State;
@@ -14,6 +16,7 @@ use utoipa::ToSchema;
 use super::change::Change;
 use super::extract::{At, Desk, Json, event_at};
 use super::gate::Gate;
+use super::pass::{self, PassRules};
 use super::problem::Problem;
 use super::rotation;
 use crate::error::Error;
@@ -163,6 +166,11 @@ pub(super) struct Type {
     lease_device: Option<i64>,
     /// The device that holds it now.
     lease_holder: Option<i64>,
+    /// `single-use`, `entries`, `day` or `monthly`: what the rest comes to.
+    kind: &'static str,
+    pass: PassRules,
+    /// `no`, `free` or `approval`: whether holders may hand their tickets on.
+    transferable: &'static str,
 }
 
 /// What is said of a ticket type; to change one, only what changes.
@@ -195,6 +203,12 @@ pub(super) struct TypeInput {
     #[serde(default)]
     #[schema(value_type = Option<i64>)]
     lease_device: Change<i64>,
+    /// `single-use`, `entries`, `day` or `monthly`: sets entries and time; the rest may refine it.
+    kind: Option<String>,
+    /// How tickets may enter again; those already issued, too.
+    pass: Option<PassRules>,
+    /// Whether holders may hand their tickets on: `no`, `free` or `approval` (when staff agree).
+    transferable: Option<String>,
 }
 
 fn text(at: Option<UnixMs>) -> Option<String> {
@@ -281,11 +295,17 @@ impl TypeInput {
             Some(code) => Policy::parse(code)
                 .ok_or_else(|| Error::field("offline", "Use any, lease or refuse."))?,
         };
+        let (max_uses, pass) = pass::changed(
+            self.kind.as_deref(),
+            self.pass,
+            self.max_uses,
+            (old.max_uses, old.pass),
+        )?;
         Ok(TypeDetails {
             name: self.name.unwrap_or(old.name),
             description: self.description.unwrap_or(old.description),
             quota: self.quota.unwrap_or(old.quota),
-            max_uses: self.max_uses.unwrap_or(old.max_uses),
+            max_uses,
             valid_from: self.valid_from.time_over("valid_from", old.valid_from)?,
             valid_until: self.valid_until.time_over("valid_until", old.valid_until)?,
             gates,
@@ -297,6 +317,8 @@ impl TypeInput {
                 Change::Clear => None,
                 Change::Set(device) => Some(DeviceNo(device)),
             },
+            pass,
+            transferable: pass::transferable(self.transferable.as_deref(), old.transferable)?,
         })
     }
 
@@ -312,6 +334,8 @@ impl TypeInput {
             rotation: None,
             offline: Policy::Any,
             lease_device: None,
+            pass: Pass::default(),
+            transferable: Transferable::No,
         }
     }
 }
@@ -426,6 +450,9 @@ impl Type {
             offline: kind.details.offline.code(),
             lease_device: kind.details.lease_device.map(|device| device.0),
             lease_holder: kind.lease.holder.map(|device| device.0),
+            kind: pass::kind(kind.details.max_uses, kind.details.pass),
+            pass: PassRules::of(kind.details.pass),
+            transferable: kind.details.transferable.code(),
             gates: kind.details.gates.gates().iter().map(|gate| gate.0).collect(),
         }
     }

@@ -45,6 +45,10 @@ pub(super) struct Stats {
     admitted: u64,
     /// Entries that count.
     entries: u64,
+    /// People who were scanned out.
+    exits: u64,
+    /// Entries less exits.
+    inside: u64,
     refused: u64,
     /// Entries in the last 60 seconds.
     rate_per_minute: u32,
@@ -79,7 +83,7 @@ pub(super) struct Scan {
     /// Position among all scans; null for codes that were refused unread.
     seq: Option<i64>,
     at: String,
-    /// `admit`, `refuse` or `undo`.
+    /// `admit`, `refuse`, `undo` or `exit`.
     verdict: String,
     reason: Option<String>,
     /// A sentence for staff.
@@ -127,6 +131,8 @@ impl Stats {
             issued: view.types.iter().map(|kind| kind.issued).sum(),
             admitted: count.admitted,
             entries: count.entries,
+            exits: count.exits,
+            inside: count.inside(),
             refused: count.refused,
             rate_per_minute: count.rate_per_minute(now),
             gates: gates.collect(),
@@ -143,6 +149,7 @@ impl Scan {
             Outcome::Admit { use_no } => ("admit", None, "Admitted.", Some(use_no)),
             Outcome::Refuse(reason) => ("refuse", Some(reason.code()), reason.message(), None),
             Outcome::Undo { use_no } => ("undo", None, "Entry taken back.", Some(use_no)),
+            Outcome::Exit { use_no } => ("exit", None, "Left.", Some(use_no)),
         };
         Self {
             seq: Some(record.seq),

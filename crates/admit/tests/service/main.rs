@@ -20,6 +20,7 @@ mod live;
 mod log;
 mod metrics;
 mod offline;
+mod pass;
 mod personal_data;
 mod registration;
 mod rotation;
