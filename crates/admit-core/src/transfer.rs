@@ -88,15 +88,16 @@ pub fn may_go(
         Standing::Revoked => return Err(TransferRefused::Revoked),
         Standing::Transferred => return Err(TransferRefused::Transferred),
     }
-    // A phone is replaced whatever the ticket was used for.
+    // Under a new number a gate without a network could take it for a ticket that was never used.
+    if max_uses != 0 && history.uses >= u32::from(max_uses) {
+        return Err(TransferRefused::Used);
+    }
+    // A phone may be replaced whoever is inside.
     if to == Handover::Move {
         return Ok(());
     }
     if policy == Transferable::No {
         return Err(TransferRefused::NotTransferable);
-    }
-    if max_uses != 0 && history.uses >= u32::from(max_uses) {
-        return Err(TransferRefused::Used);
     }
     if history.uses > 0 && history.presence.inside > 0 {
         return Err(TransferRefused::Inside);
@@ -139,7 +140,11 @@ mod tests {
 
     #[test]
     fn a_used_ticket_is_not_handed_on_and_a_pass_with_entries_left_is() {
-        assert_eq!(gives(&history(Standing::Issued, 1, 0), 1), Err(TransferRefused::Used));
+        for to in [Handover::Give, Handover::Move] {
+            let used = history(Standing::Issued, 1, 0);
+            let told = may_go(&used, 1, to, Transferable::Free);
+            assert_eq!(told, Err(TransferRefused::Used));
+        }
         assert_eq!(gives(&history(Standing::Issued, 1, 0), 2), Ok(()));
         assert_eq!(gives(&history(Standing::Issued, 1, 1), 2), Err(TransferRefused::Inside));
     }

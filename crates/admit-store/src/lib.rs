@@ -17,6 +17,7 @@ pub mod postgres;
 pub mod spent;
 pub mod sqlite;
 pub mod ticket;
+pub mod transfer;
 
 use std::fmt::Display;
 
@@ -38,6 +39,7 @@ pub trait Store:
     + log::Logs
     + spent::Spents
     + offline::Offlines
+    + transfer::Transfers
 {
 }
 
@@ -50,6 +52,7 @@ impl<S> Store for S where
         + log::Logs
         + spent::Spents
         + offline::Offlines
+        + transfer::Transfers
 {
 }
 

@@ -21,6 +21,7 @@ mod pass;
 mod row;
 mod spent;
 mod ticket;
+mod transfer;
 mod writer;
 
 use std::future::Future;

@@ -17,6 +17,7 @@ mod reader;
 mod row;
 mod spent;
 mod ticket;
+mod transfer;
 mod writer;
 
 use std::path::{Path, PathBuf};

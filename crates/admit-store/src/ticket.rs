@@ -195,7 +195,7 @@ pub trait Tickets: Send + Sync {
     /// A page of an event's tickets.
     async fn tickets(&self, event: EventNo, filter: TicketFilter) -> Result<TicketPage>;
     /// Withdraws a ticket or takes that back; the ticket as it then stands, and the leaf when that
-    /// changed anything.
+    /// changed anything. One that was transferred stays so.
     async fn set_standing(
         &self,
         event: EventNo,

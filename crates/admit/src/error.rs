@@ -1,6 +1,7 @@
 //! Why a request has no answer: one closed list for every feature. Refused scans are not here, they
 //! are answers.
 
+use admit_core::transfer::TransferRefused;
 use admit_store::StoreError;
 use thiserror::Error;
 
@@ -55,6 +56,15 @@ pub enum Error {
     /// The ticket is bound to another wallet.
     #[error("this ticket lives on another phone; transfer it there to move it")]
     BoundElsewhere,
+    /// A ticket that cannot be handed on.
+    #[error("{0}")]
+    TransferRefused(TransferRefused),
+    /// A ticket that somebody else took.
+    #[error("somebody else took this ticket")]
+    TransferTaken,
+    /// A transfer that waits for the organiser.
+    #[error("somebody took this ticket; the organiser has not agreed yet")]
+    TransferWaits,
     /// An entry that cannot be taken back.
     #[error("{0}")]
     UndoRefused(String),

@@ -24,6 +24,7 @@ mod rotation;
 mod sandbox;
 mod session;
 mod ticket;
+mod transfer;
 
 use std::sync::Arc;
 
@@ -89,6 +90,9 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(ticket::pdf))
         .routes(routes!(ticket::ics))
         .routes(routes!(rotation::bind))
+        .routes(routes!(transfer::offer, transfer::end))
+        .routes(routes!(transfer::show))
+        .routes(routes!(transfer::accept))
         // Staff
         .routes(routes!(session::sign_in, session::who, session::sign_out))
         .routes(routes!(event::list, event::create))
@@ -105,6 +109,10 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(ticket::reinstate))
         .routes(routes!(ticket::erase))
         .routes(routes!(ticket::desk_pdf))
+        .routes(routes!(transfer::reissue))
+        .routes(routes!(transfer::list))
+        .routes(routes!(transfer::agree))
+        .routes(routes!(transfer::decline))
         .routes(routes!(device::invite))
         .routes(routes!(device::list))
         .routes(routes!(device::revoke))

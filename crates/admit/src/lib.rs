@@ -32,6 +32,7 @@ pub mod session;
 pub mod spent;
 pub mod ticket;
 pub mod tls;
+pub mod transfer;
 pub mod vault;
 
 use std::sync::{Arc, OnceLock};

@@ -24,6 +24,7 @@ pub const DEVICE_KEY_BYTES: usize = 33;
 pub const CHALLENGE_BYTES: usize = 8;
 
 const POSSESSION: &[u8] = b"admit-one/rot/v1\0";
+const RELEASE: &[u8] = b"admit-one/move/v1\0";
 const SHARED_VERSION: u8 = 2;
 const DEVICE_VERSION: u8 = 3;
 /// Bytes of a proof with a shared secret: 64 bits, good for less than three intervals.
@@ -114,6 +115,27 @@ pub fn challenge_message(event: EventNo, ticket: TicketId, challenge: &Challenge
     message.extend(challenge.gate.0.to_be_bytes());
     message.extend(challenge.nonce);
     message
+}
+
+/// What a wallet signs to let a ticket go to another phone: `offer` is the hash of what the other one
+/// must show.
+pub fn release_message(event: EventNo, ticket: TicketId, offer: &[u8; 32]) -> Vec<u8> {
+    [RELEASE, &event.0.to_be_bytes(), &ticket.0.to_be_bytes(), offer].concat()
+}
+
+/// Whether a release was made by the key in a ticket (33 bytes), over [`release_message`].
+pub fn releases(key: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    let (Ok(key), Ok(signature)) =
+        (VerifyingKey::from_sec1_bytes(key), Signature::from_slice(signature))
+    else {
+        return false;
+    };
+    key.verify(message, &signature).is_ok()
+}
+
+/// Whether a release was made with a ticket's secret, over [`release_message`].
+pub fn releases_shared(secret: &[u8; 32], message: &[u8], tag: &[u8]) -> bool {
+    hmac_sha256(secret, &[message]).ct_eq(tag).into()
 }
 
 /// The compressed form of a P-256 public key (SEC 1, either form); none when it is no such key.

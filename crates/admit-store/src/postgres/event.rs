@@ -84,7 +84,7 @@ pub(super) fn read_rotation(columns: &Columns<'_>) -> Result<Option<TypeRotation
 }
 
 /// Whether tickets of a type may be handed on, from a row that has the column.
-fn read_transferable(columns: &Columns<'_>) -> Result<Transferable> {
+pub(super) fn read_transferable(columns: &Columns<'_>) -> Result<Transferable> {
     Transferable::parse(&columns.text("transferable")?)
         .ok_or_else(|| columns.corrupt("transferable"))
 }

@@ -19,6 +19,7 @@ use crate::log::Logged;
 use crate::ticket::{
     Bound, Issued, NewTicket, Person, Terms, Ticket, TicketFilter, TicketPage, Tickets, fact,
 };
+use crate::transfer::changes;
 use crate::{PAGE_ROWS_MAX, Result, StoreError};
 
 const SELECT: &str =
@@ -30,7 +31,7 @@ const FROM: &str = "FROM ticket
   JOIN spend ON spend.event = ticket.event AND spend.digest = ticket.digest
   LEFT JOIN person ON person.id = ticket.person";
 
-fn read_person(columns: &Columns<'_>) -> Result<Option<Person>> {
+pub(super) fn read_person(columns: &Columns<'_>) -> Result<Option<Person>> {
     let Some(id) = columns.bytes_or_none("person_id")? else { return Ok(None) };
     Ok(Some(Person {
         id,
@@ -69,7 +70,7 @@ fn read_ticket(columns: &Columns<'_>) -> Result<Ticket> {
     })
 }
 
-async fn ticket_by_id(
+pub(super) async fn ticket_by_id(
     client: &impl GenericClient,
     event: EventNo,
     id: TicketId,
@@ -249,7 +250,7 @@ async fn insert_request(tx: &Transaction<'_>, new: &NewTicket, ticket: i64) -> D
     Ok(())
 }
 
-async fn insert_person(
+pub(super) async fn insert_person(
     tx: &Transaction<'_>,
     event: i64,
     ticket: i64,
@@ -356,7 +357,7 @@ async fn set_standing(
     let name = digest(event, id);
     let Some((history, _)) = lock_spend(tx, event, name).await? else { return Ok((None, None)) };
     let Some(ticket) = ticket_by_id(tx, event, id).await? else { return Ok((None, None)) };
-    if history.standing == standing {
+    if !changes(history.standing, standing) {
         return Ok((Some(ticket), None));
     }
     let kind = if standing == Standing::Issued { Kind::Reinstate } else { Kind::Revoke };

@@ -18,6 +18,7 @@ use crate::log::Logged;
 use crate::ticket::{
     Bound, Issued, NewTicket, Person, Terms, Ticket, TicketFilter, TicketPage, Tickets, fact,
 };
+use crate::transfer::changes;
 use crate::{PAGE_ROWS_MAX, Result, StoreError};
 
 const SELECT: &str =
@@ -28,7 +29,7 @@ const FROM: &str = "FROM ticket
   JOIN spend ON spend.event = ticket.event AND spend.digest = ticket.digest
   LEFT JOIN person ON person.id = ticket.person";
 
-fn read_person(columns: &Columns<'_, '_>) -> Result<Option<Person>> {
+pub(super) fn read_person(columns: &Columns<'_, '_>) -> Result<Option<Person>> {
     let Some(id) = columns.bytes_or_none("person_id")? else { return Ok(None) };
     Ok(Some(Person {
         id,
@@ -67,7 +68,7 @@ fn read_ticket(columns: &Columns<'_, '_>) -> Result<Ticket> {
     })
 }
 
-fn ticket_by_id(connection: &Connection, event: EventNo, id: TicketId) -> Result<Option<Ticket>> {
+pub(super) fn ticket_by_id(connection: &Connection, event: EventNo, id: TicketId) -> Result<Option<Ticket>> {
     let sql = format!("{SELECT} {FROM} WHERE ticket.event = ?1 AND ticket.id = ?2");
     let mut statement = connection.prepare_cached(&sql)?;
     first(&mut statement, params![event.0, id.0.cast_signed()], "ticket", read_ticket)
@@ -264,7 +265,7 @@ fn set_standing(
     else {
         return Ok(done(None, None));
     };
-    if spend.history.standing == standing {
+    if !changes(spend.history.standing, standing) {
         return Ok(done(Some(ticket), None));
     }
     let kind = if standing == Standing::Issued { Kind::Reinstate } else { Kind::Revoke };
@@ -276,7 +277,7 @@ fn set_standing(
     Ok(done(ticket_by_id(tx, event, id)?, Some(leaf)))
 }
 
-fn insert_person(tx: &Connection, event: EventNo, ticket: i64, person: &Person) -> Result<()> {
+pub(super) fn insert_person(tx: &Connection, event: EventNo, ticket: i64, person: &Person) -> Result<()> {
     tx.prepare_cached(
         "INSERT INTO person (id, wrapped_key, name, email, phone, answers, email_index, event,
            ticket) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",

@@ -10,6 +10,7 @@ mod offline;
 mod pass;
 mod rotation;
 mod spent;
+mod transfer;
 #[path = "../common/subject.rs"]
 mod subject;
 

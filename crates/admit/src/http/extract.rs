@@ -219,7 +219,8 @@ impl FromRequestParts<AppState> for From {
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+/// The credential of a request.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 

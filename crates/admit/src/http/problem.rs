@@ -99,6 +99,9 @@ impl From<Error> for Problem {
             Error::Forbidden => (S::FORBIDDEN, "forbidden", "Not allowed"),
             Error::RateLimited(_) => (S::TOO_MANY_REQUESTS, "rate_limited", "Too many requests"),
             Error::BoundElsewhere => (S::CONFLICT, "bound_elsewhere", "On another phone"),
+            Error::TransferRefused(_) => (S::CONFLICT, "transfer_refused", "It cannot go"),
+            Error::TransferTaken => (S::CONFLICT, "transfer_taken", "Taken by somebody else"),
+            Error::TransferWaits => (S::CONFLICT, "transfer_waits", "The organiser must agree"),
             Error::UndoRefused(_) => (S::CONFLICT, "undo_refused", "Cannot be undone"),
             Error::Store(StoreError::Busy | StoreError::Unavailable(_) | StoreError::Broken(_)) => {
                 (S::SERVICE_UNAVAILABLE, "unavailable", "Try again")

@@ -21,6 +21,7 @@ use super::live::Scan;
 use super::log::{Circuit, MerkleValidation};
 use super::problem::Problem;
 use super::rotation::TicketRotation;
+use super::transfer::TicketTransfer;
 use crate::error::Error;
 use crate::issuance::{self, Given};
 use crate::log::{self, Inclusion};
@@ -66,15 +67,17 @@ pub(super) struct HeldTicket {
     merkle_validation: Option<MerkleValidation>,
     /// How its code changes; null when it never does.
     rotation: Option<TicketRotation>,
+    /// Whether it may be handed on.
+    transfer: TicketTransfer,
 }
 
 /// A ticket that staff issued or changed.
 #[derive(Serialize, ToSchema)]
 pub(super) struct ChangedTicket {
     #[serde(flatten)]
-    ticket: DeskTicket,
+    pub(super) ticket: DeskTicket,
     /// The proof that this stands in the audit log; null when nothing changed.
-    merkle_validation: Option<MerkleValidation>,
+    pub(super) merkle_validation: Option<MerkleValidation>,
 }
 
 /// A ticket type by number and name.
@@ -214,7 +217,7 @@ impl Ticket {
 }
 
 impl DeskTicket {
-    fn of(shown: &Shown) -> Self {
+    pub(super) fn of(shown: &Shown) -> Self {
         let holder = shown.holder.as_ref();
         let first = shown.ticket.history.first;
         let gate = |entry: admit_core::admission::Entry| {
@@ -242,7 +245,7 @@ fn proved(proof: &Inclusion) -> MerkleValidation {
     MerkleValidation::of(proof, Circuit::Ticket)
 }
 
-fn number(text: &str) -> Result<TicketId, Error> {
+pub(super) fn number(text: &str) -> Result<TicketId, Error> {
     TicketId::parse_number(text).ok_or(Error::NotFound("ticket"))
 }
 
@@ -270,11 +273,12 @@ pub(super) async fn show(
 ) -> Result<Answer<HeldTicket>, Problem> {
     let shown = ticket::show(&app, event, ticket).await?;
     let held = Ticket::of(&shown);
+    let transfer = TicketTransfer::of(&app, &shown).await?;
     let given = Given { ticket: shown.ticket, logged: None };
     let proof = issuance::proof(&app, &given).await?;
     let merkle_validation = proof.as_ref().map(proved);
     let rotation = TicketRotation::of(&app, &given.ticket);
-    Ok(Answer(HeldTicket { ticket: held, merkle_validation, rotation }))
+    Ok(Answer(HeldTicket { ticket: held, merkle_validation, rotation, transfer }))
 }
 
 #[utoipa::path(get, path = "/v1/ticket.svg", tag = "ticket", operation_id = "show_ticket_svg",

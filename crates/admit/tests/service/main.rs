@@ -27,3 +27,4 @@ mod rotation;
 mod sequence;
 mod session;
 mod token;
+mod transfer;

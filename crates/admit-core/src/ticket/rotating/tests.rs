@@ -116,6 +116,23 @@ fn a_challenge_is_answered_by_the_holder_for_that_gate_only() {
 }
 
 #[test]
+fn only_the_wallet_of_a_ticket_lets_it_go_and_to_one_offer_only() {
+    let message = release_message(EVENT, TICKET, &[1; 32]);
+    let owner = phone(1);
+    let key = device_key(owner.verifying_key().to_sec1_point(false).as_bytes()).unwrap();
+    let by = |signer: &SigningKey| -> Signature { signer.sign(&message) };
+    assert!(releases(&key, &message, &by(&owner).to_bytes()));
+    assert!(!releases(&key, &message, &by(&phone(2)).to_bytes()));
+    let other = release_message(EVENT, TICKET, &[2; 32]);
+    assert!(!releases(&key, &other, &by(&owner).to_bytes()));
+    let secret = ticket_secret(&EVENT_SECRET, EVENT, TICKET);
+    let tag = hmac_sha256(&secret, &[&message]);
+    assert!(releases_shared(&secret, &message, &tag));
+    assert!(!releases_shared(&secret, &other, &tag));
+    assert!(!releases_shared(&secret, &message, &[]));
+}
+
+#[test]
 fn the_codes_fit_their_symbols() {
     // Version 6 at level M holds 154 characters, version 10 holds 311.
     assert!(shared(epoch(NOW, 30)).len() <= 154);
