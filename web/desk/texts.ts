@@ -177,6 +177,17 @@ export const { t, plural } = translator({
   uses_one: 'one entry',
   uses_many: '{count} entries',
   uses_unlimited: 'no limit of entries',
+  // transfers
+  transfers: 'Waiting for you: tickets to be handed on',
+  nobody: 'no name',
+  agree: 'Agree',
+  decline: 'Decline',
+  transfer_agreed: 'The ticket went to its new holder. The old code is void.',
+  transfer_declined: 'The ticket stays with its holder.',
+  reissue: 'Issue anew',
+  reissue_title: 'Issue this ticket anew?',
+  reissue_text:
+    'For a phone that is lost, or a link that got into other hands. The holder stays and gets a new link; the old code is refused from now on.',
   // gates
   gates: 'Gates',
   gates_none: 'No gate yet. Devices are placed at a gate.',

@@ -1,6 +1,13 @@
 // One ticket: who, what happened to it, and what may be done with it.
 import { useState } from 'preact/hooks'
-import { eraseTicket, getDeskTicket, getTicketPdf, reinstateTicket, revokeTicket } from '../lib/api/desk.ts'
+import {
+  eraseTicket,
+  getDeskTicket,
+  getTicketPdf,
+  reinstateTicket,
+  reissueTicket,
+  revokeTicket,
+} from '../lib/api/desk.ts'
 import { Problem } from '../lib/api/http.ts'
 import type { DeskEvent, DeskTicket, DeskTicketDetail, RevokeReason } from '../lib/api/types.ts'
 import { momentIn } from '../lib/time/zone.ts'
@@ -10,7 +17,7 @@ import { Field } from '../lib/ui/field.tsx'
 import { saveFile } from '../lib/ui/save-file.ts'
 import { ScanRow } from './live-page.tsx'
 import { Loaded } from './loaded.tsx'
-import { eventPath } from './router.ts'
+import { eventPath, go, ticketPath } from './router.ts'
 import { mayWrite } from './session.ts'
 import { t } from './texts.ts'
 import { StatusTag } from './ticket-status.tsx'
@@ -39,7 +46,7 @@ const revokeReasons: [RevokeReason, () => string][] = [
 type DetailProps = { event: DeskEvent; ticket: DeskTicketDetail; reload: () => void }
 
 function Detail({ event, ticket, reload }: DetailProps) {
-  const [asking, setAsking] = useState<'revoke' | 'erase' | null>(null)
+  const [asking, setAsking] = useState<'revoke' | 'erase' | 'reissue' | null>(null)
   const [reason, setReason] = useState<RevokeReason>('lost')
   const [busy, setBusy] = useState(false)
   const [done, setDone] = useState<string | null>(null)
@@ -64,6 +71,13 @@ function Detail({ event, ticket, reload }: DetailProps) {
     saveFile(await getTicketPdf(event.slug, ticket.number), `ticket-${ticket.number}.pdf`)
     return undefined
   }
+  const reissue = async () => {
+    const anew = await reissueTicket(event.slug, ticket.number)
+    go(ticketPath(event.slug, anew.number))
+    return undefined
+  }
+  /** It went to another holder or phone: another ticket is good in its place. */
+  const gone = ticket.status === 'transferred'
   const zone = event.time_zone
   const answers = Object.entries(ticket.answers)
   const label = (key: string) => event.questions.find(question => question.key === key)?.label ?? key
@@ -140,7 +154,12 @@ function Detail({ event, ticket, reload }: DetailProps) {
         {ticket.rotation !== 'none' && <p class="small">{t('ticket_link_why')}</p>}
         {mayWrite.value && (
           <div class="row danger-row">
-            {ticket.status === 'revoked' ? (
+            {ticket.status !== 'revoked' && !gone && (
+              <button class="button quiet" type="button" disabled={busy} onClick={() => setAsking('reissue')}>
+                {t('reissue')}
+              </button>
+            )}
+            {gone ? null : ticket.status === 'revoked' ? (
               <button
                 class="button quiet"
                 type="button"
@@ -197,6 +216,18 @@ function Detail({ event, ticket, reload }: DetailProps) {
               </select>
             )}
           </Field>
+        </Confirm>
+      )}
+      {asking === 'reissue' && (
+        <Confirm
+          title={t('reissue_title')}
+          yes={t('reissue')}
+          no={t('cancel')}
+          busy={busy}
+          onYes={() => void act(reissue, null)}
+          onNo={() => setAsking(null)}
+        >
+          <p>{t('reissue_text')}</p>
         </Confirm>
       )}
       {asking === 'erase' && (

@@ -11,6 +11,7 @@ import { go, ticketPath } from './router.ts'
 import { mayWrite } from './session.ts'
 import { plural, t } from './texts.ts'
 import { StatusTag } from './ticket-status.tsx'
+import { TransferList } from './transfer-list.tsx'
 import { textOf, useForm } from './use-form.ts'
 
 const PAGE = 50
@@ -45,6 +46,7 @@ export function TicketList({ event }: { event: DeskEvent }) {
   return (
     <section class="stack">
       <h2 class="hidden-text">{t('tickets')}</h2>
+      <TransferList event={event} onChanged={() => void load()} />
       <search>
         <form
           class="search card"
@@ -67,6 +69,7 @@ export function TicketList({ event }: { event: DeskEvent }) {
                 <option value="issued">{t('status_issued')}</option>
                 <option value="used">{t('status_used')}</option>
                 <option value="revoked">{t('status_revoked')}</option>
+                <option value="transferred">{t('status_transferred')}</option>
               </select>
             )}
           </Field>

@@ -8,18 +8,24 @@ import { check } from './accessibility.ts'
 import { findPlace, launch, open, type Place, trouble } from './place.ts'
 import { must, step } from './step.ts'
 
-const phone = { viewport: { width: 390, height: 844 }, hasTouch: true }
-const INTERVAL_S = 15
+export const phone = { viewport: { width: 390, height: 844 }, hasTouch: true }
+export const INTERVAL_S = 15
 const TEN_MINUTES_MS = 600_000
 const NEXT_CODE = { timeout: 2_000 * INTERVAL_S }
 
-type Answer = { status: number; body: Record<string, unknown> }
+export type Answer = { status: number; body: Record<string, unknown> }
 
 const wasm = createRequire(import.meta.url).resolve('zxing-wasm/reader/zxing_reader.wasm')
 prepareZXingModule({ overrides: { wasmBinary: readFileSync(wasm).buffer as ArrayBuffer } })
 
 /** A call of the API from inside a page: with its session, or with a credential instead. */
-const api = (page: Page, method: string, path: string, body?: object, bearer?: string): Promise<Answer> =>
+export const api = (
+  page: Page,
+  method: string,
+  path: string,
+  body?: object,
+  bearer?: string,
+): Promise<Answer> =>
   page.evaluate(
     async ([how, where, what, credential]) => {
       const headers: Record<string, string> = { 'content-type': 'application/json' }
@@ -31,16 +37,16 @@ const api = (page: Page, method: string, path: string, body?: object, bearer?: s
     [method, path, body && JSON.stringify(body), bearer] as const,
   )
 
-async function made(page: Page, path: string, body: object): Promise<Record<string, unknown>> {
+export async function made(page: Page, path: string, body: object): Promise<Record<string, unknown>> {
   const answer = await api(page, 'POST', path, body)
   must(answer.status < 300, `${path} done, not ${answer.status} ${JSON.stringify(answer.body)}`)
   return answer.body
 }
 
-const accessOf = (page: Page) => new URL(page.url()).hash.slice(1)
+export const accessOf = (page: Page) => new URL(page.url()).hash.slice(1)
 
 /** The epoch of the code that is drawn, once it is another than `old`. */
-async function epochOn(page: Page, old = -1): Promise<number> {
+export async function epochOn(page: Page, old = -1): Promise<number> {
   const shown = await page.waitForFunction(
     before => {
       const epoch = document.querySelector<HTMLElement>('.countdown')?.dataset.epoch
@@ -53,7 +59,7 @@ async function epochOn(page: Page, old = -1): Promise<number> {
 }
 
 /** What a camera would read off the screen. */
-async function codeOn(page: Page): Promise<string> {
+export async function codeOn(page: Page): Promise<string> {
   const image = page.locator('img.code').first()
   await image.evaluate((element: HTMLImageElement) => element.decode())
   const [read] = await readBarcodes(new Uint8Array(await page.locator('.code-button').screenshot()))
@@ -72,7 +78,7 @@ async function codeAfter(page: Page, old: string): Promise<string> {
   }
 }
 
-const scanner = (desk: Page, token: string) => (code: string) =>
+export const scanner = (desk: Page, token: string) => (code: string) =>
   api(
     desk,
     'POST',
@@ -81,7 +87,7 @@ const scanner = (desk: Page, token: string) => (code: string) =>
     token,
   )
 
-async function admitted(scan: (code: string) => Promise<Answer>, code: string): Promise<void> {
+export async function admitted(scan: (code: string) => Promise<Answer>, code: string): Promise<void> {
   const { status, body } = await scan(code)
   must(status === 200 && body.verdict === 'admit', `admitted, not ${status} ${JSON.stringify(body)}`)
 }
@@ -229,12 +235,14 @@ async function offline(attendee: Page, scan: (code: string) => Promise<Answer>):
   await attendee.context().setOffline(false)
 }
 
-/** A phone ten minutes fast: said, and its codes are of the server's time. Then time runs: the code changes. */
-async function wrongClock(attendee: Page, place: Place): Promise<void> {
+/** A phone ten minutes off: said, and its codes are of the server's time. Then time runs: the code changes. */
+async function wrongClock(attendee: Page, place: Place, offMs: number, word: string): Promise<void> {
   const page = await attendee.context().newPage()
-  await page.clock.install({ time: Date.now() + TEN_MINUTES_MS })
+  await page.clock.install({ time: Date.now() + offMs })
   await page.goto(`${place.url}/ticket/#${accessOf(attendee)}`)
-  await page.getByText('The clock of this phone is 10 min fast; the code uses the server’s time.').waitFor()
+  await page
+    .getByText(`The clock of this phone is 10 min ${word}; the code uses the server’s time.`)
+    .waitFor()
   const epoch = await epochOn(page)
   const right = Date.now() / 1000 / INTERVAL_S
   must(Math.abs(epoch - right) < 2, `an epoch of the server's time, not ${epoch} at ${right}`)
@@ -282,7 +290,7 @@ async function shared(
   await page.context().close()
 }
 
-async function issue(desk: Page, place: Place, slug: string, type: number): Promise<string> {
+export async function issue(desk: Page, place: Place, slug: string, type: number): Promise<string> {
   const issued = await made(desk, `/v1/desk/events/${slug}/tickets`, { ticket_type: type, name: 'A Guest' })
   const { body } = await api(desk, 'GET', `/v1/desk/events/${slug}/tickets/${issued.number}`)
   return new URL(String(body.access_url), place.url).href
@@ -331,7 +339,10 @@ export async function walkRotation(browser: Browser, place: Place): Promise<void
     keepsNoKeys(browser, desk, place, slug),
   )
   await step('changing codes: fresh and good without a network', () => offline(attendee, scan))
-  await step('changing codes: a wrong clock is said and does no harm', () => wrongClock(attendee, place))
+  await step('changing codes: a wrong clock is said and does no harm, fast or slow', async () => {
+    await wrongClock(attendee, place, TEN_MINUTES_MS, 'fast')
+    await wrongClock(attendee, place, -TEN_MINUTES_MS, 'slow')
+  })
   await step('changing codes: by a shared secret', () => shared(browser, desk, place, slug, token))
   await step('changing codes: axe, light and dark', () =>
     accessible(browser, desk, place, slug, attendee.url()),

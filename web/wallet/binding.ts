@@ -2,18 +2,22 @@
 import { NoAnswer, Problem } from '../lib/api/http.ts'
 import { bindTicket } from '../lib/api/ticket.ts'
 import type { Rotation } from '../lib/api/types.ts'
-import { getKey, type KeptKey, keepFirstKey, putKey } from '../lib/db/key-db.ts'
+import { dropKey, getKey, type KeptKey, keepFirstKey, putKey } from '../lib/db/key-db.ts'
 import {
   type Bytes,
   deviceCode,
   fromBase64Url,
   possessionMessage,
+  releaseMessage,
   sharedCode,
   sharedMessage,
   toBase64Url,
 } from '../lib/rotation/code.ts'
 
 const CLAIM_BYTES = 16
+const ecdsa = { name: 'ECDSA', hash: 'SHA-256' }
+
+const keyId = (rotation: Rotation) => `${rotation.event_number}/${rotation.ticket_number}`
 
 /** Why there is no code: the ticket lives on another phone, this browser keeps no keys, or nobody answered. */
 export type Failure = 'elsewhere' | 'no_key' | 'no_answer'
@@ -77,7 +81,6 @@ function maker(kept: KeptKey, rotation: Rotation): Bound['code'] {
   const ticket = BigInt(rotation.ticket_number)
   const bytes = (buffer: ArrayBuffer) => new Uint8Array(buffer)
   if (kept.kind === 'device') {
-    const ecdsa = { name: 'ECDSA', hash: 'SHA-256' }
     return async epoch => {
       const message = possessionMessage(rotation.event_number, ticket, epoch)
       return deviceCode(head, epoch, bytes(await crypto.subtle.sign(ecdsa, kept.pair.privateKey, message)))
@@ -89,9 +92,25 @@ function maker(kept: KeptKey, rotation: Rotation): Bound['code'] {
     sharedCode(head, epoch, bytes(await crypto.subtle.sign('HMAC', secret, sharedMessage(ticket, epoch))))
 }
 
+/** Lets a ticket go to whoever shows `secret`, by the key on this phone. Throws `Unbound` when it is not here. */
+export async function releaseOf(rotation: Rotation, secret: string): Promise<string> {
+  const kept = await keeping(() => getKey(keyId(rotation)))
+  if (!kept?.bound) throw new Unbound('elsewhere')
+  const offer = new Uint8Array(await crypto.subtle.digest('SHA-256', fromBase64Url(secret)))
+  const message = releaseMessage(rotation.event_number, BigInt(rotation.ticket_number), offer)
+  const made =
+    kept.kind === 'device'
+      ? await crypto.subtle.sign(ecdsa, kept.pair.privateKey, message)
+      : await crypto.subtle.sign('HMAC', kept.secret, message)
+  return toBase64Url(new Uint8Array(made))
+}
+
+/** Forgets the key of a ticket that went: it opens nothing any more. */
+export const forgetKey = (rotation: Rotation) => dropKey(keyId(rotation))
+
 /** The ticket with its key on this phone: what is kept, or bound now. Throws `Unbound`. */
 export async function boundHere(access: string, rotation: Rotation): Promise<Bound> {
-  const id = `${rotation.event_number}/${rotation.ticket_number}`
+  const id = keyId(rotation)
   let kept = await keeping(() => getKey(id))
   if (!kept && rotation.bound) throw new Unbound('elsewhere')
   // Kept before it is sent: if the answer is lost, the same key asks again.

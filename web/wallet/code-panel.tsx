@@ -3,6 +3,7 @@ import type { KeptTicket } from '../lib/db/wallet-db.ts'
 import { span } from '../lib/rotation/clock.ts'
 import { CodeImage } from '../lib/ui/code-image.tsx'
 import { t } from './texts.ts'
+import { isVoid } from './ticket-status.ts'
 import type { Live } from './use-live-code.ts'
 
 type CodePanelProps = {
@@ -29,12 +30,12 @@ export function CodePanel({ kept, live, status, onBig }: CodePanelProps) {
             </div>
           )}
         </div>
-      ) : (
+      ) : ticket.status === 'transferred' ? null : (
         <button
           class="code-button"
           type="button"
           onClick={onBig}
-          disabled={ticket.status === 'revoked' || svg === ''}
+          disabled={isVoid(ticket) || svg === ''}
           aria-label={t('show_big')}
         >
           {svg ? <CodeImage svg={svg} alt={t('qr_alt', { number: ticket.number })} /> : <span class="code" />}

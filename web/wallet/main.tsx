@@ -1,6 +1,7 @@
 // Entry of the ticket page: the ticket named after the '#', or the list of tickets kept on this phone.
 import { signal } from '@preact/signals'
 import { goOfflineReady } from '../lib/pwa/offline.ts'
+import { lazy } from '../lib/ui/lazy.tsx'
 import { mount } from '../lib/ui/mount.tsx'
 import { SkipLink } from '../lib/ui/skip-link.tsx'
 import { Wordmark } from '../lib/ui/wordmark.tsx'
@@ -11,11 +12,17 @@ import { TicketPage } from './ticket-page.tsx'
 // The credential stays behind the '#': a fragment is never sent to a server, and the holder may bookmark the page.
 const accessInUrl = () => /^#(adm1_ticket_[A-Za-z0-9_-]{8,200})$/.exec(location.hash)?.[1] ?? null
 const access = signal(accessInUrl())
-const broken = signal(location.hash.length > 1 && accessInUrl() === null)
+const offerInUrl = () => /^#(adm1_offer_[A-Za-z0-9_-]{8,200})$/.exec(location.hash)?.[1] ?? null
+const offer = signal(offerInUrl())
+const isBroken = () => location.hash.length > 1 && accessInUrl() === null && offerInUrl() === null
+const broken = signal(isBroken())
 addEventListener('hashchange', () => {
   access.value = accessInUrl()
-  broken.value = location.hash.length > 1 && access.value === null
+  offer.value = offerInUrl()
+  broken.value = isBroken()
 })
+
+const OfferPage = lazy(() => import('./offer-page.tsx').then(part => part.OfferPage))
 
 function Wallet() {
   return (
@@ -29,6 +36,8 @@ function Wallet() {
       <main id="ticket" tabIndex={-1}>
         {access.value ? (
           <TicketPage key={access.value} access={access.value} />
+        ) : offer.value ? (
+          <OfferPage key={offer.value} link={offer.value} />
         ) : (
           <TicketList broken={broken.value} />
         )}

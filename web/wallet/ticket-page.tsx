@@ -2,7 +2,6 @@
 import { useEffect, useState } from 'preact/hooks'
 import { Problem } from '../lib/api/http.ts'
 import { getTicket, getTicketFile } from '../lib/api/ticket.ts'
-import type { Ticket } from '../lib/api/types.ts'
 import { dropTicket, getKeptTicket, type KeptTicket, keepTicket } from '../lib/db/wallet-db.ts'
 import { dayIn, momentIn, timeIn, zoneLabel } from '../lib/time/zone.ts'
 import { Confirm } from '../lib/ui/confirm.tsx'
@@ -11,17 +10,24 @@ import { saveFile } from '../lib/ui/save-file.ts'
 import { BigCode } from './big-code.tsx'
 import { CodePanel, WrongClock } from './code-panel.tsx'
 import { t } from './texts.ts'
+import { isVoid, mayGive, statusOf } from './ticket-status.ts'
 import { useLiveCode } from './use-live-code.ts'
 
+const HandOver = lazy(() => import('./hand-over.tsx').then(part => part.HandOver))
 const Receipt = lazy(() => import('./receipt.tsx').then(part => part.Receipt))
 
 type State = { kept: KeptTicket | null; fresh: boolean; failure: 'link' | 'network' | null }
 
 async function refresh(access: string): Promise<KeptTicket> {
   const ticket = await getTicket(access)
+  // What went is opened by another key: this one's work is done.
+  if (ticket.status === 'transferred' && ticket.rotation) {
+    await (await import('./binding.ts')).forgetKey(ticket.rotation).catch(() => undefined)
+  }
   const checkedAt = new Date().toISOString()
-  // A code that changes is drawn on this phone; the server has no picture of it.
-  const svg = ticket.rotation ? '' : await (await getTicketFile(access, 'svg')).text()
+  // A code that changes is drawn on this phone, and one that is void is not shown: there is no picture to fetch.
+  const unpictured = ticket.rotation || ticket.status === 'transferred'
+  const svg = unpictured ? '' : await (await getTicketFile(access, 'svg')).text()
   return { access, ticket, svg, checkedAt }
 }
 
@@ -57,7 +63,7 @@ export function TicketPage({ access }: { access: string }) {
     void keepTicket(kept).catch(() => undefined)
   }
 
-  if (state.kept) return <TicketView kept={state.kept} state={state} onBound={onBound} />
+  if (state.kept) return <TicketView kept={state.kept} state={state} onBound={onBound} reload={load} />
   if (!state.failure) return <p class="waiting">{t('loading')}</p>
   return (
     <div class="card stack" role="alert">
@@ -72,25 +78,24 @@ export function TicketPage({ access }: { access: string }) {
   )
 }
 
-function statusOf(ticket: Ticket): { text: string; tone: string } {
-  if (ticket.status === 'revoked') return { text: t('status_revoked'), tone: 'bad' }
-  if (ticket.status === 'transferred') return { text: t('status_transferred'), tone: 'bad' }
-  if (ticket.status === 'issued') return { text: t('status_issued'), tone: 'good' }
-  const left = ticket.max_uses === 0 || ticket.uses < ticket.max_uses
-  return left ? { text: t('status_partly'), tone: 'good' } : { text: t('status_used'), tone: 'warn' }
+type TicketViewProps = {
+  kept: KeptTicket
+  state: State
+  onBound: (kept: KeptTicket) => void
+  reload: () => void
 }
 
-type TicketViewProps = { kept: KeptTicket; state: State; onBound: (kept: KeptTicket) => void }
-
-function TicketView({ kept, state, onBound }: TicketViewProps) {
+function TicketView({ kept, state, onBound, reload }: TicketViewProps) {
   const [big, setBig] = useState(false)
   const [removing, setRemoving] = useState(false)
   const [failed, setFailed] = useState(false)
   const [checking, setChecking] = useState(false)
+  const [going, setGoing] = useState<'give' | 'move' | null>(null)
   const { ticket } = kept
   const { event } = ticket
   const zone = event.time_zone
   const status = statusOf(ticket)
+  const gone = ticket.status === 'transferred'
   const live = useLiveCode(kept, state.fresh, onBound)
   const svg = live ? (live.code?.svg ?? '') : kept.svg
 
@@ -117,7 +122,9 @@ function TicketView({ kept, state, onBound }: TicketViewProps) {
             <dl class="facts">
               <div>
                 <dt class="label">{t('holder')}</dt>
-                <dd>{ticket.name ? <bdi>{ticket.name}</bdi> : <em class="soft">{t('erased')}</em>}</dd>
+                <dd>
+                  {ticket.name ? <bdi>{ticket.name}</bdi> : gone ? '–' : <em class="soft">{t('erased')}</em>}
+                </dd>
               </div>
               <div>
                 <dt class="label">{t('type')}</dt>
@@ -177,16 +184,24 @@ function TicketView({ kept, state, onBound }: TicketViewProps) {
           {t('revoked_hint')}
         </p>
       )}
+      {gone && (
+        <p class="notice bad" role="alert">
+          {t('transferred_hint')}
+        </p>
+      )}
+      {ticket.transfer?.state === 'asked' && <p class="notice warn">{t('asked')}</p>}
       <div class="actions">
-        <button
-          class="button"
-          type="button"
-          onClick={() => setBig(true)}
-          disabled={ticket.status === 'revoked' || svg === ''}
-        >
-          {t('show_big')}
-        </button>
-        {!live && (
+        {!gone && (
+          <button
+            class="button"
+            type="button"
+            onClick={() => setBig(true)}
+            disabled={isVoid(ticket) || svg === ''}
+          >
+            {t('show_big')}
+          </button>
+        )}
+        {!live && !gone && (
           <button class="button quiet" type="button" onClick={() => void file('pdf')}>
             {t('pdf')}
           </button>
@@ -194,6 +209,16 @@ function TicketView({ kept, state, onBound }: TicketViewProps) {
         <button class="button quiet" type="button" onClick={() => void file('ics')}>
           {t('calendar')}
         </button>
+        {mayGive(ticket) && (
+          <button class="button quiet" type="button" onClick={() => setGoing('give')}>
+            {t('give')}
+          </button>
+        )}
+        {ticket.transfer && live?.code && !isVoid(ticket) && (
+          <button class="button quiet" type="button" onClick={() => setGoing('move')}>
+            {t('move')}
+          </button>
+        )}
       </div>
       <div aria-live="polite">{failed && <p class="notice bad">{t('file_failed')}</p>}</div>
       {ticket.merkle_validation &&
@@ -215,9 +240,9 @@ function TicketView({ kept, state, onBound }: TicketViewProps) {
               : ' '}
         </p>
         <p>
-          {!ticket.rotation && t('private')}
+          {!ticket.rotation && !gone && t('private')}
           {ticket.rotation && live?.code && t('private_live', { seconds: ticket.rotation.interval_s })}{' '}
-          {!live?.failure && t('keep_hint')}
+          {!live?.failure && !gone && t('keep_hint')}
         </p>
         <p>
           <button class="link-button" type="button" onClick={() => setRemoving(true)}>
@@ -226,6 +251,15 @@ function TicketView({ kept, state, onBound }: TicketViewProps) {
         </p>
       </div>
 
+      {going && (
+        <HandOver
+          access={kept.access}
+          ticket={ticket}
+          to={going}
+          onClose={() => setGoing(null)}
+          onChanged={reload}
+        />
+      )}
       {big && <BigCode svg={svg} live={live} ticket={ticket} onClose={() => setBig(false)} />}
       {removing && (
         <Confirm

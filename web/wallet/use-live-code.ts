@@ -41,5 +41,6 @@ export function useLiveCode(
     setFailure(null)
     setTries(tries + 1)
   }
-  return { wanted, code, failure, again }
+  // What went or was withdrawn is told as that, whatever became of its key.
+  return { wanted, code: wanted ? code : null, failure: wanted ? failure : null, again }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::admission::{Entry, History, Rules, Scan, Verdict, decide, exhausted};
 use crate::id::{DeviceNo, Digest, EventNo, GateNo, KeyNo, UnixMs};
+use crate::newest::{Newest, Reckoned};
 use crate::pass::{Calendar, Direction, Pass};
 use crate::reason::Reason;
 use crate::spent::{ENTRIES_MAX, Imported, SpentEntry, SpentList, import, scan_id};
@@ -26,6 +27,8 @@ pub struct EdgeGate {
     learnt: BTreeSet<(DeviceNo, u64)>,
     /// What was admitted here, in order.
     journal: Vec<SpentEntry>,
+    /// The newest time it saw.
+    clock: Newest,
 }
 
 /// What an edge gate is made of: the answer to enrolling it, and where it stands.
@@ -108,6 +111,7 @@ impl EdgeGate {
             spent: BTreeMap::new(),
             learnt: BTreeSet::new(),
             journal: Vec::new(),
+            clock: Newest::default(),
         }
     }
 
@@ -120,6 +124,7 @@ impl EdgeGate {
     /// anybody is let in.
     pub fn consume(&mut self, code: &str, now: UnixMs) -> (EdgeVerdict, Option<SpentEntry>) {
         let (verdict, next) = self.judge(code, now);
+        self.clock = self.clock.at(now).0;
         let (Some(digest), Some(history)) = (verdict.digest, next) else { return (verdict, None) };
         self.spent.insert(digest, history);
         let entry = SpentEntry { sequence: self.next_sequence(), gate: self.gate, at: now, digest };
@@ -129,6 +134,11 @@ impl EdgeGate {
 
     fn judge(&self, code: &str, now: UnixMs) -> (EdgeVerdict, Option<History>) {
         let claimed = KeyRing::claimed(self.event, code);
+        // By a clock that was turned back, old codes and tickets whose time is over look good.
+        if let (_, Reckoned::TurnedBack(_)) = self.clock.at(now) {
+            let digest = claimed.map(|grant| grant.digest());
+            return (refused(Reason::DeviceClock, None, digest), None);
+        }
         // What is known to be spent is refused before anything else is looked at. The number of uses
         // is only claimed at this point, but a forged one would be refused as well.
         if let Some(grant) = claimed
@@ -291,6 +301,15 @@ mod tests {
         assert!(admitted(&gate.consume(&code, NOW).0));
         assert_eq!(gate.consume(&code, NOW).0.verdict, Verdict::Refuse(Reason::AlreadyUsed));
         assert_eq!(gate.spent_after(0).entries.len(), 1);
+    }
+
+    #[test]
+    fn a_gate_whose_clock_was_turned_back_admits_nobody_by_an_old_code() {
+        let mut gate = gate(1);
+        assert!(admitted(&gate.consume(&code(9, 1), NOW).0));
+        let back = gate.consume(&code(10, 1), NOW.plus(-600_000)).0;
+        assert_eq!(back.verdict, Verdict::Refuse(Reason::DeviceClock));
+        assert!(admitted(&gate.consume(&code(10, 1), NOW.plus(1)).0));
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod edge;
 pub mod id;
 pub mod link;
 pub mod log;
+pub mod newest;
 pub mod offline;
 pub mod pass;
 pub mod reason;

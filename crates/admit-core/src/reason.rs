@@ -57,6 +57,8 @@ reasons! {
     EpochReplayed = "epoch_replayed", "CODE USED", "This very code has been used. Wait until the phone shows a new one.";
     /// A changing code from a later time.
     ClockWrong = "clock_wrong", "WRONG CLOCK", "The clock of this phone is fast. Let it set its time by the network, and try again.";
+    /// The clock of the scanner was turned back: it cannot tell old codes from new ones.
+    DeviceClock = "device_clock", "WRONG CLOCK HERE", "The clock of this scanner was turned back. Set it right before anybody is let in.";
     /// Not in the hands of the holder.
     ProofInvalid = "proof_invalid", "NOT THE HOLDER", "This ticket belongs to another phone. Ask for the phone it was issued to.";
     /// Only the device that holds its lease may let it in.

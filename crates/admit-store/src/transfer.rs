@@ -83,6 +83,7 @@ pub struct Offer {
 
 /// The answer to an offer.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "moved once from the writer to who asked")]
 pub enum Offered {
     /// It stands.
     Done(Transfer),
@@ -147,6 +148,7 @@ pub enum Accepted {
 }
 
 /// What is to be done about an acceptance.
+#[expect(clippy::large_enum_variant, reason = "looked at once, inside the write")]
 pub(crate) enum Step {
     /// Nothing is to be written; the ticket that was issued before, if that is the answer.
     Answer(Accepted),
@@ -201,7 +203,11 @@ pub(crate) fn step(
         return Step::Answer(Accepted::Refused(refused));
     }
     let policy = of_type.with_own(ticket.transferable);
-    if known.to == Handover::Give && policy == Transferable::Approval { Step::Ask } else { Step::Go }
+    if known.to == Handover::Give && policy == Transferable::Approval {
+        Step::Ask
+    } else {
+        Step::Go
+    }
 }
 
 /// Tickets on their way.

@@ -63,6 +63,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wa
     tags(
         (name = "public", description = "Anybody"),
         (name = "ticket", description = "Holders, with the credential of their ticket's link"),
+        (name = "offer", description = "Whoever has the link of a ticket that is handed on"),
         (name = "desk", description = "Staff (session cookie) and programs (API key)"),
         (name = "gate", description = "Paired devices"),
         (name = "integration", description = "Programs with an organiser's API key, and the sandbox"),

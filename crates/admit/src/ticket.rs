@@ -155,9 +155,14 @@ pub fn gate_names(event: &EventView, gates: GateSet) -> Vec<String> {
     named.map(|gate| gate.name.clone()).collect()
 }
 
-/// A code that changes cannot be printed.
+/// A code that changes cannot be printed, and one that is void should not be.
 fn on_paper(shown: &Shown) -> Result<()> {
-    if shown.ticket.rotation.is_some() { Err(Error::NotFound("paper ticket")) } else { Ok(()) }
+    let void = shown.ticket.history.standing == Standing::Transferred;
+    if shown.ticket.rotation.is_some() || void {
+        Err(Error::NotFound("paper ticket"))
+    } else {
+        Ok(())
+    }
 }
 
 /// The code as an SVG picture for a screen.

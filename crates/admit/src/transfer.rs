@@ -175,6 +175,7 @@ pub async fn show(app: &App, link: &OfferLink) -> Result<Shown> {
 }
 
 /// What became of a ticket that somebody takes.
+#[expect(clippy::large_enum_variant, reason = "moved once to who asked")]
 pub enum Outcome {
     /// It is theirs; with its leaf when it went now.
     Theirs(Ticket, Option<Logged>),

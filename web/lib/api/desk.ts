@@ -1,6 +1,7 @@
 // Calls of the organiser's desk; the session is a cookie that no script can read.
 import { type CallOptions, Problem, call as plainCall, download as plainDownload, segment } from './http.ts'
 import type {
+  AskedTransfer,
   DeskEvent,
   DeskTicket,
   DeskTicketDetail,
@@ -12,6 +13,7 @@ import type {
   IssueInput,
   Pairing,
   PairingInput,
+  Reissued,
   RevokeReason,
   Session,
   Stats,
@@ -76,6 +78,18 @@ export const eraseTicket = (slug: string, number: string) =>
   call<DeskTicket>('POST', `${ticket(slug, number)}/erase`, { body: {} })
 export const getTicketPdf = (slug: string, number: string) =>
   download(`${ticket(slug, number)}/pdf`, { timeoutMs: 30_000 })
+
+/** Issues a ticket anew for its holder; the old one is refused from then on. */
+export const reissueTicket = (slug: string, number: string) =>
+  call<Reissued>('POST', `${ticket(slug, number)}/reissue`, { body: {} })
+
+/** Transfers that wait for the organiser. */
+export const listTransfers = (slug: string) =>
+  call<{ transfers: AskedTransfer[] }>('GET', `${event(slug)}/transfers`)
+export const agreeTransfer = (slug: string, number: string) =>
+  call<DeskTicket>('POST', `${event(slug)}/transfers/${segment(number)}/agree`, { body: {} })
+export const declineTransfer = (slug: string, number: string) =>
+  call<void>('POST', `${event(slug)}/transfers/${segment(number)}/decline`, { body: {} })
 
 export const createPairing = (slug: string, input: PairingInput) =>
   call<Pairing>('POST', `${event(slug)}/pairings`, { body: input })

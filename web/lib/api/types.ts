@@ -30,8 +30,25 @@ export type Rotation = Answer<'TicketRotation', { kind: 'device' | 'shared'; hea
 export type BindInput = Schemas['BindInput']
 /** The secret is only in the answer to a claim. */
 export type BoundTicket = { rotation: Rotation; secret?: string | null }
+type Transferable = 'no' | 'free' | 'approval'
+type TransferState = 'offered' | 'asked' | 'done' | 'ended'
+type TransferWords = {
+  transferable: Transferable
+  to: 'give' | 'move' | null
+  state: TransferState | null
+}
+export type OfferInput = Schemas['OfferInput']
+export type OfferMade = Answer<'OfferMade'>
+export type OfferShown = Answer<
+  'OfferShown',
+  { to: 'give' | 'move'; state: Exclude<TransferState, 'ended'>; phone: PhoneRule }
+>
+export type AcceptInput = Schemas['AcceptInput']
+export type Taken = { state: 'done' | 'asked'; access: string | null }
 type TicketWords = {
   status: TicketStatus
+  /** Copies from before tickets could be handed on say nothing of it. */
+  transfer?: Answer<'TicketTransfer', TransferWords>
   /** A ticket that was issued before there were audit logs stands in none. */
   merkle_validation?: MerkleValidation | null
   /** None when the code never changes. */
@@ -56,7 +73,7 @@ type TypeWords = {
   offline: OfflinePolicy
   kind: TicketKind
   pass: PassRules
-  transferable: 'no' | 'free' | 'approval'
+  transferable: Transferable
 }
 export type TicketType = Answer<'TicketType', TypeWords>
 export type TicketTypeInput = Schemas['TicketTypeInput']
@@ -92,6 +109,8 @@ export type DeskTicketDetail = DeskTicket & {
   access_url: string
   rotation: string
 }
+export type AskedTransfer = Answer<'AskedTransfer', { ticket: DeskTicket }>
+export type Reissued = DeskTicket & { access_url: string }
 export type TicketPage = Answer<'Tickets', { tickets: DeskTicket[] }>
 export type IssueInput = Schemas['TicketInput']
 export type Pairing = Answer<'Pairing'>

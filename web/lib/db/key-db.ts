@@ -40,6 +40,8 @@ export const getKey = async (id: string) => (await open()).get('keys', id)
 
 export const putKey = async (kept: KeptKey) => void (await (await open()).put('keys', kept))
 
+export const dropKey = async (id: string) => void (await (await open()).delete('keys', id))
+
 /** Keeps this one unless there is one already, and gives what is kept now: two tabs at once end with the same key. */
 export async function keepFirstKey(kept: KeptKey): Promise<KeptKey> {
   const database = await open()

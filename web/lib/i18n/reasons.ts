@@ -14,6 +14,7 @@ export const reasonTitles: Record<string, string> = {
   epoch_stale: 'Old code',
   epoch_replayed: 'Code used',
   clock_wrong: 'Wrong clock',
+  device_clock: 'Wrong clock here',
   proof_invalid: 'Not the holder',
   held: 'At another gate',
   offline_refused: 'No connection',

@@ -2,6 +2,7 @@
 
 const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:'
 const possession = new TextEncoder().encode('admit-one/rot/v1\0')
+const release = new TextEncoder().encode('admit-one/move/v1\0')
 const PROOF_BYTES = 8
 
 export type Bytes = Uint8Array<ArrayBuffer>
@@ -61,6 +62,10 @@ export const possessionMessage = (event: number, ticket: bigint, epoch: number):
 /** What is authenticated with a shared secret for an epoch. */
 export const sharedMessage = (ticket: bigint, epoch: number): Bytes =>
   joined(possession, number(epoch, 4), number(ticket, 8))
+
+/** What a wallet signs to let a ticket go to another phone; `offer` is the SHA-256 of what the other one shows. */
+export const releaseMessage = (event: number, ticket: bigint, offer: Bytes): Bytes =>
+  joined(release, number(event, 4), number(ticket, 8), offer)
 
 /** The code with a device key's signature, `r | s`. */
 export const deviceCode = (head: Bytes, epoch: number, signature: Bytes): string =>

@@ -263,7 +263,8 @@ async fn go(
         &[&number(event), &old_name.as_slice(), &standing, &end_leaf.cast_signed()];
     query(tx, sql, old_row).await?;
     // The scans of before stay in its chain: an entry among them can still be the one before.
-    let sql = "INSERT INTO spend (event, digest, standing, uses, first_scan, first_device, first_gate,
+    let sql =
+        "INSERT INTO spend (event, digest, standing, uses, first_scan, first_device, first_gate,
            first_at, last_scan, last_device, last_gate, last_at, last_seq, last_leaf, skipped,
            inside, day_gates)
          SELECT event, $3, $4, uses, first_scan, first_device, first_gate, first_at, last_scan,

@@ -68,7 +68,11 @@ fn read_ticket(columns: &Columns<'_, '_>) -> Result<Ticket> {
     })
 }
 
-pub(super) fn ticket_by_id(connection: &Connection, event: EventNo, id: TicketId) -> Result<Option<Ticket>> {
+pub(super) fn ticket_by_id(
+    connection: &Connection,
+    event: EventNo,
+    id: TicketId,
+) -> Result<Option<Ticket>> {
     let sql = format!("{SELECT} {FROM} WHERE ticket.event = ?1 AND ticket.id = ?2");
     let mut statement = connection.prepare_cached(&sql)?;
     first(&mut statement, params![event.0, id.0.cast_signed()], "ticket", read_ticket)
@@ -277,7 +281,12 @@ fn set_standing(
     Ok(done(ticket_by_id(tx, event, id)?, Some(leaf)))
 }
 
-pub(super) fn insert_person(tx: &Connection, event: EventNo, ticket: i64, person: &Person) -> Result<()> {
+pub(super) fn insert_person(
+    tx: &Connection,
+    event: EventNo,
+    ticket: i64,
+    person: &Person,
+) -> Result<()> {
     tx.prepare_cached(
         "INSERT INTO person (id, wrapped_key, name, email, phone, answers, email_index, event,
            ticket) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",

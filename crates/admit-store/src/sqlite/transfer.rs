@@ -168,7 +168,7 @@ fn accept(work: &mut Work<'_, '_>, accepting: &Acceptance) -> Result<Done<Accept
     if let (Some(person), Handover::Give) = (person, transfer.to) {
         insert_person(tx, event, NO_TICKET, person)?;
     }
-    go(work, &ticket, transfer, person, &accepting.reissue)
+    go(work, &ticket, &transfer, person, &accepting.reissue)
 }
 
 fn agree(
@@ -185,7 +185,7 @@ fn agree(
         return Ok(done(Accepted::Refused(refused), None));
     }
     let person = transfer.person.clone();
-    go(work, &ticket, transfer, person.as_ref(), with)
+    go(work, &ticket, &transfer, person.as_ref(), with)
 }
 
 fn reissue(
@@ -212,18 +212,18 @@ fn reissue(
         offered_at: with.at,
         changed_at: with.at,
     };
-    go(work, &ticket, transfer, None, with)
+    go(work, &ticket, &transfer, None, with)
 }
 
 /// Issues a ticket in the place of another: both, the log, the person and the transfer in one write.
 fn go(
     work: &mut Work<'_, '_>,
     old: &Ticket,
-    transfer: Transfer,
+    transfer: &Transfer,
     person: Option<&Person>,
     with: &Reissue,
 ) -> Result<Done<Accepted>> {
-    let (tx, event, old_id) = (work.tx, old.grant.event, old.grant.ticket.0.cast_signed());
+    let (tx, event) = (work.tx, old.grant.event);
     let ended = Fact { refers: old.leaf, ..fact(Kind::Transfer, &old.grant, with.at) };
     let end_leaf = work.leaves.add(tx, event, &ended.leaf(&with.log_key))?;
     let serial: u32 = tx
@@ -246,7 +246,27 @@ fn go(
     let place = Place { last_seq: spend.last_seq, last_leaf: Some(leaf) };
     write_spend(tx, event, grant.digest(), &new_history, place)?;
 
-    let moved = old.person.as_ref().filter(|_| transfer.to == Handover::Move);
+    write_ticket(tx, old, (&grant, serial, leaf), (transfer.to, person), with)?;
+    let (state, changed_at) = (State::Done, with.at);
+    let transfer =
+        Transfer { state, successor: Some(ticket), person: None, changed_at, ..transfer.clone() };
+    write_transfer(tx, event, &transfer)?;
+    let new = ticket_by_id(tx, event, ticket)?
+        .ok_or_else(|| StoreError::corrupt("ticket", "a new ticket is not there"))?;
+    Ok(done(Accepted::Done(new, None), Some(leaf)))
+}
+
+/// Writes the new ticket. Its holder is somebody else, or the same: then the old ticket has none.
+fn write_ticket(
+    tx: &Connection,
+    old: &Ticket,
+    (grant, serial, leaf): (&Grant, u32, u64),
+    (to, person): (Handover, Option<&Person>),
+    with: &Reissue,
+) -> Result<()> {
+    let (event, old_id) = (grant.event, old.grant.ticket.0.cast_signed());
+    let new_id = grant.ticket.0.cast_signed();
+    let moved = old.person.as_ref().filter(|_| to == Handover::Move);
     let person = person.or(moved).map(|person| person.id);
     tx.prepare_cached(
         "INSERT INTO ticket (event, id, serial, type_no, not_before_s, expires_s, max_uses, gates,
@@ -259,7 +279,7 @@ fn go(
     .execute(params![
         event.0,
         old_id,
-        ticket.0.cast_signed(),
+        new_id,
         serial,
         with.key_no.0,
         with.format,
@@ -270,10 +290,7 @@ fn go(
         leaf.cast_signed()
     ])?;
     if let Some(person) = person {
-        tx.execute(
-            "UPDATE person SET ticket = ?2 WHERE id = ?1",
-            params![person, ticket.0.cast_signed()],
-        )?;
+        tx.execute("UPDATE person SET ticket = ?2 WHERE id = ?1", params![person, new_id])?;
     }
     if moved.is_some() {
         tx.execute(
@@ -281,13 +298,7 @@ fn go(
             params![event.0, old_id],
         )?;
     }
-    let (state, changed_at) = (State::Done, with.at);
-    let transfer =
-        Transfer { state, successor: Some(ticket), person: None, changed_at, ..transfer };
-    write_transfer(tx, event, &transfer)?;
-    let new = ticket_by_id(tx, event, ticket)?
-        .ok_or_else(|| StoreError::corrupt("ticket", "a new ticket is not there"))?;
-    Ok(done(Accepted::Done(new, None), Some(leaf)))
+    Ok(())
 }
 
 impl SqliteStore {

@@ -10,9 +10,9 @@ mod offline;
 mod pass;
 mod rotation;
 mod spent;
-mod transfer;
 #[path = "../common/subject.rs"]
 mod subject;
+mod transfer;
 
 use std::future::Future;
 use std::sync::{Arc, OnceLock};

@@ -211,7 +211,8 @@ fn a_move_keeps_the_holder_and_what_was_used() {
         let old = holder(&s, Transferable::No, 3).await;
         admit(&s, &old, scan(1, 1)).await;
         assert!(matches!(offer(&s, &old, Handover::Move).await, Offered::Done(_)));
-        let new = gone(s.store.accept(Acceptance { person: None, ..taking(&s, &old, 7) }).await.unwrap());
+        let new =
+            gone(s.store.accept(Acceptance { person: None, ..taking(&s, &old, 7) }).await.unwrap());
         assert_eq!(new.person, old.person);
         assert_eq!((new.history.uses, new.history.presence.inside), (1, 1));
         let out = scan_out(&s, &new).await;

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use admit_core::admission::Standing;
 use admit_core::id::TicketId;
 use admit_core::transfer::{Handover, Transferable};
 use admit_store::transfer::State as Stage;
@@ -31,8 +30,6 @@ use crate::{App, clock, log, registration};
 pub(super) struct TicketTransfer {
     /// `no`, `free` or `approval`.
     transferable: &'static str,
-    /// Whether the wallet that holds its key may let it go to another phone.
-    movable: bool,
     /// `give` or `move`, when it was offered.
     to: Option<&'static str>,
     /// `offered`, `asked` (the organiser must agree), `done` or `ended`; null when it never was.
@@ -42,10 +39,8 @@ pub(super) struct TicketTransfer {
 impl TicketTransfer {
     pub(super) async fn of(app: &App, shown: &Shown) -> Result<Self, Error> {
         let policy = transfer::policy(app, &shown.event, &shown.ticket).await?;
-        let issued = shown.ticket.history.standing == Standing::Issued;
         Ok(Self {
             transferable: policy.transferable.code(),
-            movable: issued && shown.ticket.binding.is_some(),
             to: policy.transfer.as_ref().map(|transfer| transfer.to.code()),
             state: policy.transfer.as_ref().map(|transfer| transfer.state.code()),
         })
@@ -197,7 +192,7 @@ pub(super) async fn end(
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[utoipa::path(get, path = "/v1/offer", tag = "ticket", operation_id = "show_offer",
+#[utoipa::path(get, path = "/v1/offer", tag = "offer", operation_id = "show_offer",
     responses((status = 200, body = OfferShown), (status = 404, body = Problem, description = "It is over")))]
 /// The offer of this link. Says nothing of who offers.
 pub(super) async fn show(
@@ -220,7 +215,7 @@ pub(super) async fn show(
     }))
 }
 
-#[utoipa::path(post, path = "/v1/offer/accept", tag = "ticket", operation_id = "accept_offer",
+#[utoipa::path(post, path = "/v1/offer/accept", tag = "offer", operation_id = "accept_offer",
     request_body = AcceptInput,
     responses((status = 200, body = Taken), (status = 404, body = Problem, description = "It is over"),
         (status = 409, body = Problem, description = "Somebody else took it, or it cannot go"),

@@ -90,6 +90,7 @@ async fn every_operation_is_closed_to_those_it_is_not_for() {
     let askers = [
         ("anybody", Who::Anybody),
         ("ticket", holder),
+        ("offer", Who::Bearer(format!("adm1_offer_{}", "A".repeat(38)))),
         ("gate", app.device().await),
         ("viewer", app.staff(Role::Viewer).await),
         ("organiser", app.staff(Role::Organiser).await),
@@ -104,6 +105,10 @@ async fn every_operation_is_closed_to_those_it_is_not_for() {
                 continue;
             }
             for (name, who) in &askers {
+                // A sixth attempt with one name in a minute is turned away for that.
+                if id == "sign_in" && *name == "offer" {
+                    continue;
+                }
                 let open = may(name, operation["tags"][0].as_str().unwrap(), id, method);
                 let status = ask(&app, who, method, path).await;
                 let turned_away =
@@ -121,6 +126,7 @@ fn may(who: &str, tag: &str, operation: &str, method: &str) -> bool {
     match tag {
         "public" | "service" => true,
         "ticket" => who == "ticket",
+        "offer" => who == "offer",
         "gate" => who == "gate" || operation == "pair",
         "integration" => who == "organiser",
         "desk" if operation == "print_ticket" => who == "organiser",

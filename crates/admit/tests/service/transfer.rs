@@ -61,8 +61,8 @@ impl Giver {
     }
 
     /// The ticket behind the answer to a taker.
-    async fn theirs(&self, taken: &Value) -> Value {
-        let access = Who::Bearer(taken["access"].as_str().unwrap().to_owned());
+    async fn theirs(&self, got: &Value) -> Value {
+        let access = Who::Bearer(got["access"].as_str().unwrap().to_owned());
         self.app.get(&access, "/v1/ticket").await.expect(StatusCode::OK).json()
     }
 
@@ -83,9 +83,9 @@ async fn a_ticket_goes_to_its_taker_and_the_old_code_is_refused_as_transferred()
     let taker = giver.offer().await;
     let shown = giver.app.get(&taker, "/v1/offer").await.expect(StatusCode::OK).json();
     assert_eq!((&shown["named"], &shown["approval"]), (&json!(true), &json!(false)));
-    let taken = giver.take(&taker, 7).await.expect(StatusCode::OK).json();
-    assert!(taken["merkle_validation"].is_object());
-    let new = giver.theirs(&taken).await;
+    let got = giver.take(&taker, 7).await.expect(StatusCode::OK).json();
+    assert!(got["merkle_validation"].is_object());
+    let new = giver.theirs(&got).await;
     assert_eq!(new["name"], "Tess Taker");
     assert_eq!(giver.reason(&giver.code, 1).await, "transferred");
     let code = new["code"].as_str().unwrap();
@@ -96,11 +96,11 @@ async fn a_ticket_goes_to_its_taker_and_the_old_code_is_refused_as_transferred()
 async fn the_giver_is_not_told_the_new_ticket() {
     let giver = Giver::transferable("free").await;
     let taker = giver.offer().await;
-    let taken = giver.take(&taker, 7).await.expect(StatusCode::OK).json();
+    let got = giver.take(&taker, 7).await.expect(StatusCode::OK).json();
     let old = giver.app.get(&giver.holder, "/v1/ticket").await.expect(StatusCode::OK);
     let old_text = String::from_utf8_lossy(&old.bytes).into_owned();
     assert_eq!(old.json()["status"], "transferred");
-    assert!(!old_text.contains(taken["access"].as_str().unwrap()));
+    assert!(!old_text.contains(got["access"].as_str().unwrap()));
     assert!(!old_text.contains("Tess"));
     // With the link, but without what the taker drew.
     let late = giver.take(&taker, 8).await.expect(StatusCode::CONFLICT);
@@ -135,7 +135,10 @@ async fn the_organiser_agrees_or_declines() {
     let path = "/v1/desk/events/sample/transfers";
     let list = giver.app.get(&giver.organiser, path).await.expect(StatusCode::OK).json();
     let first = &list["transfers"][0];
-    assert_eq!((&first["name"], &first["ticket"]["name"]), (&json!("Tess Taker"), &json!("Gale Giver")));
+    assert_eq!(
+        (&first["name"], &first["ticket"]["name"]),
+        (&json!("Tess Taker"), &json!("Gale Giver"))
+    );
     let word = async |word: &str| {
         let path = format!("{path}/{}/{word}", giver.number);
         giver.app.post(&giver.organiser, &path, json!({})).await
@@ -146,8 +149,8 @@ async fn the_organiser_agrees_or_declines() {
     let taker = link(&again.expect(StatusCode::OK).json());
     giver.take(&taker, 7).await.expect(StatusCode::OK);
     word("agree").await.expect(StatusCode::OK);
-    let taken = giver.take(&taker, 7).await.expect(StatusCode::OK).json();
-    assert_eq!(giver.theirs(&taken).await["name"], "Tess Taker");
+    let got = giver.take(&taker, 7).await.expect(StatusCode::OK).json();
+    assert_eq!(giver.theirs(&got).await["name"], "Tess Taker");
     assert_eq!(giver.reason(&giver.code, 1).await, "transferred");
 }
 
@@ -215,7 +218,8 @@ impl Phone {
         let giver = Giver::new(change).await;
         let key = SigningKey::from_slice(&[1; 32]).unwrap();
         let bound = bind(&giver, &giver.holder, kind, &key).await;
-        let secret = bound["secret"].as_str().map(|t| BASE64URL_NOPAD.decode(t.as_bytes()).unwrap());
+        let secret =
+            bound["secret"].as_str().map(|t| BASE64URL_NOPAD.decode(t.as_bytes()).unwrap());
         Self { giver, key, secret, rotation: bound["rotation"].clone() }
     }
 
@@ -282,16 +286,17 @@ async fn a_ticket_moves_to_a_new_phone_and_the_old_ones_codes_are_refused_at_onc
         // Until somebody takes it, the old phone is good.
         giver.app.scan(&giver.gate, &old.code(30), 2).await.expect(StatusCode::OK);
         let claim = json!({"claim": text(&[7; 16])});
-        let taken = giver.app.post(&taker, "/v1/offer/accept", claim).await;
-        let taken = taken.expect(StatusCode::OK).json();
-        let new = Who::Bearer(taken["access"].as_str().unwrap().to_owned());
-        assert_eq!(giver.theirs(&taken).await["name"], "Gale Giver");
+        let got = giver.app.post(&taker, "/v1/offer/accept", claim).await;
+        let got = got.expect(StatusCode::OK).json();
+        let new = Who::Bearer(got["access"].as_str().unwrap().to_owned());
+        assert_eq!(giver.theirs(&got).await["name"], "Gale Giver");
         assert_eq!(giver.reason(&old.code(60), 3).await, "clock_wrong", "{kind}");
         giver.app.wait(60_000);
         assert_eq!(giver.reason(&old.code(60), 4).await, "transferred", "{kind}");
         let key = SigningKey::from_slice(&[2; 32]).unwrap();
         let bound = bind(giver, &new, kind, &key).await;
-        let secret = bound["secret"].as_str().map(|t| BASE64URL_NOPAD.decode(t.as_bytes()).unwrap());
+        let secret =
+            bound["secret"].as_str().map(|t| BASE64URL_NOPAD.decode(t.as_bytes()).unwrap());
         let fresh = code(&bound["rotation"], &key, secret.as_deref(), 60);
         let entered = giver.app.scan(&giver.gate, &fresh, 5).await.expect(StatusCode::OK).json();
         assert_eq!(entered["use"], 3);
@@ -304,7 +309,8 @@ async fn only_the_phone_of_a_ticket_lets_it_go() {
         let phone = Phone::new(kind).await;
         let stolen = json!({"to": "move", "secret": text(&[1; 16])});
         phone.giver.ask(stolen).await.expect(StatusCode::UNPROCESSABLE_ENTITY);
-        let other = json!({"to": "move", "secret": text(&[2; 16]), "release": phone.release(&[1; 16])});
+        let other =
+            json!({"to": "move", "secret": text(&[2; 16]), "release": phone.release(&[1; 16])});
         phone.giver.ask(other).await.expect(StatusCode::UNPROCESSABLE_ENTITY);
     }
 }
@@ -314,7 +320,8 @@ async fn staff_reissue_a_ticket_whose_phone_is_gone() {
     let phone = Phone::new("device").await;
     let giver = &phone.giver;
     let path = format!("/v1/desk/events/sample/tickets/{}/reissue", giver.number);
-    let new = giver.app.post(&giver.organiser, &path, json!({})).await.expect(StatusCode::OK).json();
+    let new =
+        giver.app.post(&giver.organiser, &path, json!({})).await.expect(StatusCode::OK).json();
     assert_eq!(new["name"], "Gale Giver");
     assert_ne!(new["number"], giver.number.as_str());
     assert!(new["access_url"].as_str().unwrap().starts_with("/ticket/#adm1_ticket_"));
