@@ -8,6 +8,7 @@ mod offline;
 mod operations;
 mod postgres;
 mod rival;
+mod rotation;
 mod site;
 mod start;
 mod table;
@@ -34,6 +35,7 @@ type Part = (&'static str, fn(Effort) -> Result<()>);
 const PARTS: &[Part] = &[
     ("probe", |_| probe_disk()),
     ("verify", verify::run),
+    ("rotation", rotation::run),
     ("start", start::run),
     ("admissions", admissions::run),
     ("desks", desks::run),

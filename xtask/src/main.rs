@@ -33,7 +33,7 @@ cargo xtask <command>
   web               the web pages, into web/dist/ (wasm first)
   api [--check]     web/openapi.json and the TypeScript types made of it
   bench [name]      measure; --quick for short cells. Names: probe, admissions, start,
-                    verify, desks, operations, log, offline,
+                    verify, rotation, desks, operations, log, offline,
                     postgres (docs/measure.md)
 ";
 

@@ -228,13 +228,11 @@ impl Phone {
         let (event, ticket) = named(&self.rotation);
         let offer = admit::secret::sha256(secret);
         let message = rotating::release_message(event, ticket, &offer);
-        match &self.secret {
-            Some(shared) => text(&hmac_sha256(shared, &[&message])),
-            None => {
-                let signature: Signature = self.key.sign(&message);
-                text(&signature.to_bytes())
-            }
+        if let Some(shared) = &self.secret {
+            return text(&hmac_sha256(shared, &[&message]));
         }
+        let signature: Signature = self.key.sign(&message);
+        text(&signature.to_bytes())
     }
 
     fn code(&self, seconds: i64) -> String {
