@@ -370,6 +370,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/desk/events/{event}/tickets/{ticket}/reissue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Issues a ticket anew for the same holder, whose phone is gone or whose link got into other hands:
+         *     the old one is refused from now on.
+         */
+        post: operations["reissue_ticket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/desk/events/{event}/tickets/{ticket}/revoke": {
         parameters: {
             query?: never;
@@ -381,6 +401,57 @@ export interface paths {
         put?: never;
         /** Withdraws a ticket: from now on it is refused. */
         post: operations["revoke_ticket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/desk/events/{event}/transfers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Transfers that wait for the organiser, the oldest first. */
+        get: operations["list_transfers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/desk/events/{event}/transfers/{ticket}/agree": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Agrees to a transfer: the ticket goes. The new one's link is told to its taker alone. */
+        post: operations["agree_transfer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/desk/events/{event}/transfers/{ticket}/decline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Declines a transfer: the ticket stays, and who asked is forgotten. */
+        post: operations["decline_transfer"];
         delete?: never;
         options?: never;
         head?: never;
@@ -631,6 +702,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/offer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The offer of this link. Says nothing of who offers. */
+        get: operations["show_offer"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/offer/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes a ticket: it is issued anew, and the old one is refused from then on. The same claim again
+         *     gets the same answer.
+         */
+        post: operations["accept_offer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/pair": {
         parameters: {
             query?: never;
@@ -801,6 +909,24 @@ export interface paths {
         /** Binds a ticket whose code changes to this wallet, once and for good. */
         post: operations["bind_ticket"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/ticket/offer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Offers a ticket to whoever has the link of the answer. Until somebody takes it, it stays good. */
+        post: operations["offer_ticket"];
+        /** Takes an offer back, unless the ticket has gone. */
+        delete: operations["end_offer"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1034,11 +1160,35 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Somebody who takes an offer. */
+        AcceptInput: {
+            /**
+             * @description 16 random bytes in base64url, drawn by the taker and kept: with them the answer can be asked
+             *     for again.
+             */
+            claim: string;
+            email?: string | null;
+            name?: string | null;
+            phone?: string | null;
+        };
         /** @description Entries of one minute. */
         Arrivals: {
             /** Format: int32 */
             count: number;
             minute: string;
+        };
+        /** @description A transfer that waits for the organiser. */
+        AskedTransfer: {
+            asked_at: string;
+            email?: string | null;
+            /** @description Who would have it. */
+            name?: string | null;
+            /** @description The ticket as it is now. */
+            ticket: components["schemas"]["DeskTicket"];
+        };
+        /** @description Transfers that wait for the organiser. */
+        AskedTransfers: {
+            transfers: components["schemas"]["AskedTransfer"][];
         };
         /** @description What a wallet shows: one of the two, as the ticket's kind asks. */
         BindInput: {
@@ -1404,6 +1554,8 @@ export interface components {
         };
         /** @description What a gate needs to know. */
         GateSetup: {
+            /** @description The days from yesterday on, where the event is: what passes are judged by. */
+            days: components["schemas"]["SetupDay"][];
             device: components["schemas"]["SetupDevice"];
             event: components["schemas"]["SetupEvent"];
             gates: components["schemas"]["Gate"][];
@@ -1493,6 +1645,8 @@ export interface components {
         HeldTicket: components["schemas"]["Ticket"] & {
             merkle_validation?: components["schemas"]["MerkleValidation"] | null;
             rotation?: components["schemas"]["TicketRotation"] | null;
+            /** @description Whether it may be handed on. */
+            transfer: components["schemas"]["TicketTransfer"];
         };
         /** @description The keys of an event. */
         Keys: {
@@ -1555,6 +1709,38 @@ export interface components {
             tree_size: number;
             /** @description Whether the server could prove it. */
             valid: boolean;
+        };
+        /** @description A wish to hand a ticket on. */
+        OfferInput: {
+            /** @description For `move`: made by the ticket's key on its phone (docs/formats/rotating.md), base64url. */
+            release?: string | null;
+            /** @description 16 random bytes in base64url: what the link shall hold. The same again is the same offer. */
+            secret: string;
+            /** @description `give` (to somebody else) or `move` (to another phone of the same holder). */
+            to: string;
+        };
+        /** @description An offer that stands. */
+        OfferMade: {
+            expires_at: string;
+            /** @description `url` as a QR picture. */
+            svg: string;
+            /** @description To be opened by whoever takes the ticket. */
+            url: string;
+        };
+        /** @description An offer as whoever has its link sees it. */
+        OfferShown: {
+            /** @description Whether the organiser must agree. */
+            approval: boolean;
+            event: components["schemas"]["TicketEvent"];
+            /** @description Whether the taker must say name and e-mail address. */
+            named: boolean;
+            /** @description `hidden`, `optional` or `required`. */
+            phone: string;
+            /** @description `offered`, `asked` or `done`. */
+            state: string;
+            ticket_type: components["schemas"]["TypeName"];
+            /** @description `give` or `move`. */
+            to: string;
         };
         /** @description A ticket with which more people entered than it was good for. */
         OfflineConflict: {
@@ -1650,6 +1836,23 @@ export interface components {
              * @description The gate it stands at, if it is fixed.
              */
             gate?: number | null;
+        };
+        /** @description How tickets of a type may enter again. Judged by what is set today, tickets already issued, too. */
+        PassRules: {
+            /** @description Whether it must be scanned out before it enters again. */
+            exits?: boolean;
+            /**
+             * @description `day` (good until the end of the day of the first entry), `month` (until the same day of the
+             *     next month), or null: as long as the ticket says.
+             */
+            lasts?: string | null;
+            /** @description `any`, `once` or `once_each_gate`: entries a day, by the calendar of the event. */
+            per_day?: string;
+            /**
+             * Format: int32
+             * @description Minutes after an entry before it enters again, at most 1440.
+             */
+            wait_min?: number;
         };
         /** @description A device that signs what it tells other gates. */
         Peer: {
@@ -1851,6 +2054,11 @@ export interface components {
              */
             usesRemaining?: number | null;
         };
+        /** @description A ticket that was issued in the place of another. */
+        ReissuedTicket: components["schemas"]["ChangedTicket"] & {
+            /** @description The holder's page. The first wallet that opens the page of a ticket whose code changes keeps it. */
+            access_url: string;
+        };
         /** @description A ticket to withdraw. */
         RevokeInput: {
             /** @description The ticket number. */
@@ -1928,7 +2136,7 @@ export interface components {
             ticket_type?: string | null;
             /** Format: int32 */
             use?: number | null;
-            /** @description `admit`, `refuse` or `undo`. */
+            /** @description `admit`, `refuse`, `undo` or `exit`. */
             verdict: string;
         };
         /** @description One presentation of a code. */
@@ -1945,6 +2153,8 @@ export interface components {
              *     admission is a claim that accuses nobody.
              */
             confirm?: boolean;
+            /** @description `entry` (when it is not said) or `exit`. */
+            direction?: string | null;
             /**
              * Format: int32
              * @description Number of the gate.
@@ -1952,6 +2162,19 @@ export interface components {
             gate: number;
             /** @description 16 random bytes in base64url, drawn once for this presentation and kept over retries. */
             scan_id: string;
+        };
+        /** @description A day where the event is. */
+        SetupDay: {
+            /**
+             * Format: int64
+             * @description When it begins, Unix ms.
+             */
+            day_from_ms: number;
+            /**
+             * Format: int64
+             * @description When a month that ends with it begins.
+             */
+            month_from_ms: number;
         };
         /** @description The device that asks. */
         SetupDevice: {
@@ -2014,6 +2237,8 @@ export interface components {
             number: number;
             /** @description What gates may do without the server: `any`, `lease` or `refuse`. */
             offline: string;
+            /** @description How its tickets may enter again. */
+            pass: components["schemas"]["PassRules"];
         };
         /** @description One side of a conflict. */
         Side: {
@@ -2114,7 +2339,17 @@ export interface components {
              * @description Entries that count.
              */
             entries: number;
+            /**
+             * Format: int64
+             * @description People who were scanned out.
+             */
+            exits: number;
             gates: components["schemas"]["GateStats"][];
+            /**
+             * Format: int64
+             * @description Entries less exits.
+             */
+            inside: number;
             /** Format: int32 */
             issued: number;
             /**
@@ -2210,6 +2445,14 @@ export interface components {
              */
             stored: number;
         };
+        /** @description What came of it. */
+        Taken: {
+            /** @description The credential of the new ticket. */
+            access?: string | null;
+            merkle_validation?: components["schemas"]["MerkleValidation"] | null;
+            /** @description `done` or `asked`: then ask again once the organiser has agreed. */
+            state: string;
+        };
         /** @description A ticket as its holder sees it. */
         Ticket: {
             /** @description What the QR says. */
@@ -2293,6 +2536,15 @@ export interface components {
             /** @description `issued`, `used`, `revoked` or `transferred`. */
             status?: string | null;
         };
+        /** @description Whether a ticket may be handed on, and how far that is. */
+        TicketTransfer: {
+            /** @description `offered`, `asked` (the organiser must agree), `done` or `ended`; null when it never was. */
+            state?: string | null;
+            /** @description `give` or `move`, when it was offered. */
+            to?: string | null;
+            /** @description `no`, `free` or `approval`. */
+            transferable: string;
+        };
         /** @description A ticket type as staff see it. */
         TicketType: {
             description: string;
@@ -2305,6 +2557,8 @@ export interface components {
             interval_s?: number | null;
             /** Format: int32 */
             issued: number;
+            /** @description `single-use`, `entries`, `day` or `monthly`: what the rest comes to. */
+            kind: string;
             /**
              * Format: int64
              * @description The device that shall hold the lease.
@@ -2325,12 +2579,15 @@ export interface components {
              *     that holds the lease) or `refuse`.
              */
             offline: string;
+            pass: components["schemas"]["PassRules"];
             /** Format: int32 */
             price_cents: number;
             /** Format: int32 */
             quota: number;
             /** @description `none`, `device` or `shared`: whether the code changes, and by what it is bound. */
             rotation: string;
+            /** @description `no`, `free` or `approval`: whether holders may hand their tickets on. */
+            transferable: string;
             valid_from?: string | null;
             valid_until?: string | null;
         };
@@ -2344,6 +2601,8 @@ export interface components {
              * @description Seconds between changes: 15, 20, 30, 45 or 60.
              */
             interval_s?: number | null;
+            /** @description `single-use`, `entries`, `day` or `monthly`: sets entries and time; the rest may refine it. */
+            kind?: string | null;
             /**
              * Format: int64
              * @description The device that shall hold the lease; null for none.
@@ -2357,6 +2616,7 @@ export interface components {
             name?: string | null;
             /** @description What gates may do without the server: `any`, `lease` or `refuse`. */
             offline?: string | null;
+            pass?: components["schemas"]["PassRules"] | null;
             /**
              * Format: int32
              * @description How many may be issued.
@@ -2367,6 +2627,8 @@ export interface components {
              *     check it) or `shared` (by a secret; only the server can).
              */
             rotation?: string | null;
+            /** @description Whether holders may hand their tickets on: `no`, `free` or `approval` (when staff agree). */
+            transferable?: string | null;
             valid_from?: string | null;
             valid_until?: string | null;
         };
@@ -2395,6 +2657,8 @@ export interface components {
         /** @description The answer about a scan. */
         Verdict: {
             at: string;
+            /** @description `entry` or `exit`, as it was asked. */
+            direction: string;
             first_admitted_at?: string | null;
             first_gate_name?: string | null;
             /**
@@ -3483,6 +3747,58 @@ export interface operations {
             };
         };
     };
+    reissue_ticket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug */
+                event: string;
+                /** @description Ticket number */
+                ticket: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReissuedTicket"];
+                };
+            };
+            /** @description Why there is no answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     revoke_ticket: {
         parameters: {
             query?: never;
@@ -3509,6 +3825,131 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ChangedTicket"];
                 };
+            };
+            /** @description Why there is no answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_transfers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug */
+                event: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AskedTransfers"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    agree_transfer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug */
+                event: string;
+                /** @description Ticket number */
+                ticket: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedTicket"];
+                };
+            };
+            /** @description Why there is no answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decline_transfer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug */
+                event: string;
+                /** @description Ticket number */
+                ticket: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Why there is no answer */
             404: {
@@ -4149,6 +4590,113 @@ export interface operations {
             };
         };
     };
+    show_offer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OfferShown"];
+                };
+            };
+            /** @description It is over */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accept_offer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Taken"];
+                };
+            };
+            /** @description It is over */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else took it, or it cannot go */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     pair: {
         parameters: {
             query?: never;
@@ -4623,6 +5171,93 @@ export interface operations {
             };
             /** @description Bound to another wallet */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    offer_ticket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OfferInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OfferMade"];
+                };
+            };
+            /** @description It cannot go */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_offer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why there is no answer */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
