@@ -270,8 +270,7 @@ pub fn undo(history: &History, scan: &Scan, before: Option<Entry>) -> Result<His
         last: before.filter(|_| uses > 0),
         last_epoch: history.last_epoch,
         skipped: if uses > 0 { history.skipped } else { 0 },
-        presence: Presence { gates: history.presence.gates.without(last.gate), ..history.presence }
-            .left(),
+        presence: history.presence.without(last.gate),
     })
 }
 

@@ -160,10 +160,16 @@ impl Presence {
         Self { inside: self.inside.saturating_add(1), gates: gates.with(gate) }
     }
 
-    /// After an exit, or without an entry that was taken back.
+    /// After an exit.
     #[must_use]
     pub fn left(self) -> Self {
         Self { inside: self.inside.saturating_sub(1), ..self }
+    }
+
+    /// Without an entry at this gate that was taken back.
+    #[must_use]
+    pub fn without(self, gate: GateNo) -> Self {
+        Self { gates: self.gates.without(gate), ..self.left() }
     }
 }
 

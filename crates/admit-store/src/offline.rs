@@ -178,8 +178,9 @@ pub fn told(scans: &[ScanRecord]) -> Vec<Told> {
         let (use_no, stage) = match scan.outcome {
             Outcome::Admit { use_no } if undone.contains(&name) => (use_no, Stage::Void),
             Outcome::Admit { use_no } => (use_no, scan.stage),
-            // An exit is no entry, whatever its device says of it.
-            Outcome::Refuse(_) | Outcome::Undo { .. } | Outcome::Exit { .. } => (0, Stage::Refused),
+            // An exit is no entry, whatever its device says of it afterwards.
+            Outcome::Exit { .. } => (0, Stage::Void),
+            Outcome::Refuse(_) | Outcome::Undo { .. } => (0, Stage::Refused),
         };
         told.push(Told { entry: scan.entry(), use_no, stage, bounds: scan.bounds });
     }

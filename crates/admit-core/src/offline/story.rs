@@ -5,6 +5,7 @@ use super::journal::JournalEntry;
 use super::{Bounds, Word};
 use crate::admission::{Entry, History};
 use crate::id::{DeviceNo, ScanId};
+use crate::pass::Calendar;
 use crate::reason::Reason;
 
 /// What a scan has come to.
@@ -120,6 +121,7 @@ impl Story {
         let history = &mut self.history;
         let use_no = history.next_use();
         history.uses = history.uses.saturating_add(1);
+        history.presence = history.presence.entered(entry.gate, history.last, &Calendar::default());
         let earlier = |one: Entry| if entry.at < one.at { entry } else { one };
         history.first = Some(history.first.map_or(entry, earlier));
         // The newest on the books, whatever its time: its use has the highest number, and only the
@@ -153,6 +155,7 @@ impl Story {
         let is_last =
             history.last.is_some_and(|last| last.scan == gone.scan && last.device == gone.device);
         history.uses = uses.saturating_sub(1);
+        history.presence = history.presence.without(gone.gate);
         // The number of a use in the middle is not given out again: each has its leaf.
         history.skipped = match history.uses {
             0 => 0,

@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use admit_core::admission::{Scan, Standing};
-use admit_core::id::{ScanId, TypeNo};
+use admit_core::id::{DeviceNo, GateNo, ScanId, TypeNo};
 use admit_core::log::leaf::Kind;
+use admit_core::offline::journal::JournalEntry;
+use admit_core::offline::known::Known;
+use admit_core::offline::{Bounds, Word};
 use admit_core::pass::{Direction, Pass, PerDay};
 use admit_core::reason::Reason;
 use admit_core::stats::Outcome;
 use admit_store::admission::{Recorded, Undone};
 use admit_store::event::TypeDetails;
+use admit_store::offline::{Arrived, Contact};
 use admit_store::ticket::Ticket;
 
 use crate::log::kinds;
@@ -128,6 +132,41 @@ fn whoever_is_inside_with_a_revoked_ticket_may_leave() {
         s.store.set_standing(s.event, id, Standing::Revoked, NOW, LOG_KEY).await.unwrap();
         assert_eq!(outcome(&s, &ticket, out(2)).await, Outcome::Exit { use_no: 1 });
         assert_eq!(outcome(&s, &ticket, scan(3, 1)).await, Outcome::Refuse(Reason::Revoked));
+    });
+}
+
+#[test]
+fn an_exit_takes_no_entry_back_from_what_other_gates_are_told() {
+    check(|s| async move {
+        let ticket = pass(&s, Pass::default()).await;
+        admit(&s, &ticket, scan(1, 1)).await;
+        admit(&s, &ticket, out(2)).await;
+        admit(&s, &ticket, out(3)).await;
+        let told = s.store.elsewhere(s.event, DeviceNo(9), 0).await.unwrap();
+        let mut known = Known::default();
+        assert!(known.learn(0, told.next, &told.changes));
+        assert_eq!(known.uses(ticket.grant.digest()), 1);
+    });
+}
+
+#[test]
+fn an_entry_that_a_gate_made_by_itself_can_be_scanned_out() {
+    check(|s| async move {
+        let ticket = pass(&s, exits()).await;
+        let bounds = Bounds { low: NOW, high: Some(NOW) };
+        let entry = JournalEntry {
+            sequence: 1,
+            scan: ScanId([1; 16]),
+            digest: ticket.grant.digest(),
+            gate: GateNo(1),
+            word: Word::Done,
+            bounds,
+        };
+        let entries = vec![Arrived { entry, hash: None }];
+        let contact = Contact { entries, ..Contact::default() };
+        s.store.sync(s.event, DeviceNo(5), contact, NOW, LOG_KEY).await.unwrap();
+        assert_eq!(outcome(&s, &ticket, scan(2, 1)).await, Outcome::Refuse(Reason::Inside));
+        assert_eq!(outcome(&s, &ticket, out(3)).await, Outcome::Exit { use_no: 1 });
     });
 }
 

@@ -6,6 +6,7 @@ use admit_core::admission::Standing;
 use admit_core::id::{KeyNo, ScanId, TypeNo, UnixMs};
 use admit_core::log::audit::Audit;
 use admit_core::log::leaf::Kind;
+use admit_core::offline::known::ShortDigest;
 use admit_core::pass::{Direction, Pass};
 use admit_core::reason::Reason;
 use admit_core::stats::Outcome;
@@ -253,6 +254,18 @@ fn an_entry_of_before_is_not_taken_back_from_the_old_ticket() {
         let device = scan(1, 1).device;
         let undone = s.store.undo(s.event, device, ScanId([1; 16]), NOW, LOG_KEY).await.unwrap();
         assert!(matches!(undone, Undone::Refused(_)));
+    });
+}
+
+#[test]
+fn gates_without_a_network_are_told_that_the_old_number_went() {
+    check(|s| async move {
+        let old = holder(&s, Transferable::Free, 1).await;
+        offer(&s, &old, Handover::Give).await;
+        gone(take(&s, &old, 7).await);
+        let name = ShortDigest::from(old.grant.digest());
+        let told = s.store.withdrawn(s.event).await.unwrap();
+        assert_eq!(told, [(name, Standing::Transferred)]);
     });
 }
 
