@@ -4,7 +4,8 @@
 use admit_core::admission::Verdict;
 use admit_core::id::{DeviceNo, EventNo, GateNo, GateSet, KeyNo, ScanId, TicketId, TypeNo, UnixMs};
 use admit_core::offline::clock::Now;
-use admit_core::offline::device::{Answer, Device, Effect, Terms};
+use admit_core::offline::device::{Device, Terms};
+use admit_core::offline::effect::{Answer, Effect};
 use admit_core::pass::{Calendar, Lasts, Pass, PerDay};
 use admit_core::reason::Reason;
 use admit_core::ticket::{Algorithm, Format, Grant, KeyRing, RingKey, SigningSecret, Verified};
