@@ -210,7 +210,7 @@ pub fn decide(
         last: Some(entry),
         last_epoch: ticket.epoch().or(history.last_epoch),
         skipped: history.skipped,
-        presence: history.presence.entered(scan.gate, history.last, &rules.calendar),
+        presence: history.presence.entered(scan.gate, history.last, &pass::days_of(rules)),
     };
     let verdict = Verdict::Admit(admission(history.next_use(), grant.max_uses));
     Decision { verdict, next: Some(next) }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::admission::{Entry, History, Scan};
+use crate::admission::{Entry, History, Rules, Scan};
 use crate::id::{GateNo, UnixMs};
 use crate::reason::Reason;
 
@@ -173,6 +173,16 @@ impl Presence {
     }
 }
 
+/// The day by which the gates of a pass are remembered: where nobody asks what day it is, nothing of
+/// before is of today, so that rules that are set later do not hold earlier days against anybody.
+pub(crate) fn days_of(rules: &Rules) -> Calendar {
+    if rules.pass.needs_calendar() {
+        rules.calendar
+    } else {
+        Calendar { day_from: UnixMs(i64::MAX), ..rules.calendar }
+    }
+}
+
 /// Why a pass that is good otherwise does not enter now.
 pub(crate) fn refusal(
     pass: Pass,
@@ -192,7 +202,8 @@ pub(crate) fn refusal(
     if pass.exits && history.presence.inside > 0 {
         return Some(Reason::Inside);
     }
-    if scan.at < last.at.plus(i64::from(pass.wait_min) * 60_000) {
+    // Clocks of two gates differ by a little: only a wait that was set is one.
+    if pass.wait_min > 0 && scan.at < last.at.plus(i64::from(pass.wait_min) * 60_000) {
         return Some(Reason::TooSoon);
     }
     if last.at < calendar.day_from {

@@ -142,6 +142,13 @@ fn a_pass_that_waits_is_told_so() {
 }
 
 #[test]
+fn a_pass_that_need_not_wait_enters_by_a_clock_that_is_behind() {
+    let mut pass = Shown::new(0, Pass::default());
+    assert!(pass.enters(1, START));
+    assert!(pass.enters(2, START - 1));
+}
+
+#[test]
 fn once_a_day_is_once_by_the_calendar_of_the_event() {
     let mut pass = Shown::new(0, once(PerDay::Once));
     assert!(pass.enters(1, START + DAY_MS - 1));
@@ -156,6 +163,16 @@ fn once_at_each_gate_leaves_the_other_gates() {
     assert!(pass.enters(2, START + 1));
     assert_eq!(pass.refused(1, START + 2), Reason::OncePerGate);
     assert!(pass.enters(1, START + DAY_MS));
+}
+
+#[test]
+fn a_rule_that_is_set_later_does_not_hold_earlier_days_against_a_pass() {
+    let mut pass = Shown::new(0, Pass::default());
+    assert!(pass.enters(1, START));
+    assert!(pass.enters(2, START + DAY_MS));
+    pass.rules = once(PerDay::OnceEachGate);
+    assert!(pass.enters(1, START + DAY_MS + 1));
+    assert_eq!(pass.refused(2, START + DAY_MS + 2), Reason::OncePerGate);
 }
 
 #[test]
