@@ -3,6 +3,7 @@
 mod admissions;
 mod alone;
 mod desks;
+mod gate;
 mod log;
 mod offline;
 mod operations;
@@ -42,6 +43,7 @@ const PARTS: &[Part] = &[
     ("operations", operations::run),
     ("log", log::run),
     ("offline", offline::run),
+    ("gate", gate::run),
     ("postgres", postgres::run),
 ];
 
