@@ -61,6 +61,10 @@ async function waits(url: string, pairing: string, codes: string[], picture: str
     const context = await browser.newContext({ permissions: ['camera'], locale: 'en-GB' })
     const page = await context.newPage()
     await page.goto(`${url}/gate/#pair=${pairing}`)
+    // Ready for the network to go once it has heard from the server what it needs to know.
+    const ready = page.waitForResponse(answer => answer.url().endsWith('/v1/sync_offline'))
+    await page.getByRole('button', { name: 'Pair and start' }).click()
+    await ready
     const gate = page.getByRole('button', { name: 'Main Gate' })
     await gate.waitFor()
     await page.evaluate(() => {
