@@ -1,16 +1,16 @@
 // The picture of the camera, its frame, its light and its troubles; reading goes on by itself.
 import { useEffect, useRef, useState } from 'preact/hooks'
+import { setLight } from '../lib/camera/camera.ts'
+import { type ReaderTrouble, useReader } from '../lib/camera/use-reader.ts'
 import { getFact } from '../lib/db/gate-db.ts'
 import { presentCode } from './actions.ts'
-import { type Camera, CameraError, type CameraTrouble, closeCamera, openCamera, setLight } from './camera.ts'
 import { cameraOn, restart, startAgain, wantedCamera } from './camera-choice.ts'
-import { startDecoder } from './decoder.ts'
 import { Icon } from './shapes.tsx'
 import { shown, zone } from './state.ts'
 import { t } from './texts.ts'
 import { faceOf } from './verdict-face.ts'
 
-const troubleText: Record<CameraTrouble | 'lost', () => string> = {
+const troubleText: Record<ReaderTrouble, () => string> = {
   denied: () => t('camera_denied'),
   missing: () => t('camera_missing'),
   busy: () => t('camera_busy'),
@@ -21,43 +21,20 @@ const troubleText: Record<CameraTrouble | 'lost', () => string> = {
 
 export function CameraView() {
   const video = useRef<HTMLVideoElement>(null)
-  const [camera, setCamera] = useState<Camera | null>(null)
-  const [trouble, setTrouble] = useState<CameraTrouble | 'lost' | null>(null)
   const [lit, setLit] = useState(false)
-
-  useEffect(() => {
-    let gone = false
-    let opened: Camera | null = null
-    let stopDecoder: (() => void) | null = null
-    const start = async () => {
-      setTrouble(null)
+  const round = restart.value
+  const { camera, trouble } = useReader(video, round, {
+    preferred: async () => {
       wantedCamera.value ??= await getFact('camera').catch(() => undefined)
-      opened = await openCamera(wantedCamera.value)
-      if (gone || !video.current) return closeCamera(opened)
-      opened.stream.getVideoTracks()[0]?.addEventListener('ended', () => {
-        cameraOn.value = false
-        setCamera(null)
-        setTrouble('lost')
-      })
-      video.current.srcObject = opened.stream
-      await video.current.play().catch(() => undefined)
-      stopDecoder = startDecoder(video.current, {
-        read: (code, seenAt) => presentCode(code.trim(), seenAt),
-        broken: () => setTrouble('failed'),
-      })
-      cameraOn.value = true
-      setCamera(opened)
-    }
-    start().catch(error => setTrouble(error instanceof CameraError ? error.trouble : 'failed'))
-    return () => {
-      gone = true
-      cameraOn.value = false
-      stopDecoder?.()
-      if (opened) closeCamera(opened)
-      setCamera(null)
-      setLit(false)
-    }
-  }, [restart.value])
+      return wantedCamera.value
+    },
+    read: presentCode,
+    running: on => {
+      cameraOn.value = on
+    },
+  })
+  // Another camera begins with its light off.
+  useEffect(() => setLit(false), [round])
 
   const tone = shown.value ? faceOf(shown.value, zone.value).tone : 'ready'
   return (

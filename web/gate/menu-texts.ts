@@ -36,6 +36,8 @@ export const { t, plural } = translator({
   proof: 'Ask for proof',
   proof_show: 'Hold this to the phone with the ticket, then scan its answer',
   proof_qr: 'QR code to be read by the phone with the ticket',
+  proof_typed: 'Without a camera there: gate {gate}, and',
+  proof_longer: 'A minute, to type',
   proof_left: '{seconds} s left',
   rules_on: 'Forged codes are refused on this device',
   rules_off: 'Every code is checked by the server',

@@ -1,5 +1,6 @@
 // Everything that is set once a shift: gate, camera, appearance, sound; what is kept here; and the way out.
 import { useEffect, useRef, useState } from 'preact/hooks'
+import { listCameras } from '../lib/camera/camera.ts'
 import { takeUpdate, updateWaiting } from '../lib/pwa/offline.ts'
 import { preciseTimeIn } from '../lib/time/zone.ts'
 import { Confirm } from '../lib/ui/confirm.tsx'
@@ -14,7 +15,6 @@ import {
   undo,
   unpair,
 } from './actions.ts'
-import { listCameras } from './camera.ts'
 import { chooseCamera, wantedCamera } from './camera-choice.ts'
 import { plural, t } from './menu-texts.ts'
 import './menu.css'

@@ -1,20 +1,17 @@
 // Asks a wallet to prove that it holds the ticket now: bytes that were never shown before, and only their answer is taken.
 import { useEffect, useState } from 'preact/hooks'
 import { renderSVG } from 'uqr'
+import { askDigits, askText, GOOD_FOR_MS, NONCE_BYTES } from '../lib/rotation/ask.ts'
 import { CodeImage } from '../lib/ui/code-image.tsx'
-import { base64url } from './base64url.ts'
 import { t } from './menu-texts.ts'
 import { challenge, gateNumber } from './state.ts'
 
-const BYTES = 8
-const GOOD_FOR_MS = 10_000
-
-/** What the wallet reads: where it is asked, and what to sign. */
-export const proofCode = (gate: number, bytes: Uint8Array) => `A1ASK:${gate}:${base64url(bytes)}`
+/** For somebody who types the question into a phone without a camera. */
+const TYPED_MS = 60_000
 
 export function askForProof(): void {
   challenge.value = {
-    bytes: crypto.getRandomValues(new Uint8Array(BYTES)),
+    bytes: crypto.getRandomValues(new Uint8Array(NONCE_BYTES)),
     until: Date.now() + GOOD_FOR_MS,
   }
 }
@@ -31,14 +28,26 @@ export function ProofRequest() {
     return () => clearInterval(timer)
   }, [asked])
   if (!asked) return null
-  const text = proofCode(gateNumber.value ?? 0, asked.bytes)
+  const ask = { gate: gateNumber.value ?? 0, nonce: asked.bytes }
   return (
     <section class="proof" role="dialog" aria-label={t('proof')}>
       <strong>{t('proof_show')}</strong>
-      <CodeImage svg={renderSVG(text, { ecc: 'M', border: 3 })} alt={t('proof_qr')} />
-      <span class="mono">{[...asked.bytes].map(byte => byte.toString(16).padStart(2, '0')).join(' ')}</span>
+      <CodeImage svg={renderSVG(askText(ask), { ecc: 'M', border: 3 })} alt={t('proof_qr')} />
+      <span class="small">{t('proof_typed', { gate: ask.gate })}</span>
+      <span class="mono" data-ask={ask.gate}>
+        {askDigits(ask)}
+      </span>
       <span class="row">
         <span class="numeric">{t('proof_left', { seconds: Math.max(0, Math.ceil(left / 1000)) })}</span>
+        <button
+          class="button quiet tight"
+          type="button"
+          onClick={() => {
+            challenge.value = { ...asked, until: Date.now() + TYPED_MS }
+          }}
+        >
+          {t('proof_longer')}
+        </button>
         <button
           class="button quiet tight"
           type="button"

@@ -76,7 +76,15 @@ export function installable(): Plugin {
         const files = new Set<string>()
         const visited = new Set<string>()
         // Only the gate judges without a network; the wallet loads the core when somebody checks a receipt.
-        const wanted = (fileName: string) => app.page === 'gate' || !/admit_wasm/.test(fileName)
+        const wanted = (fileName: string) =>
+          app.page === 'gate' || !/admit_wasm|decode-worker|zxing_reader/.test(fileName)
+        // The wallet keeps its decoder from when a ticket that can answer a gate has fetched it: the others need it never.
+        const later =
+          app.page === 'wallet'
+            ? Object.keys(bundle)
+                .filter(fileName => /decode-worker|zxing_reader/.test(fileName))
+                .map(file => `/${file}`)
+            : []
         const visit = (fileName: string) => {
           const chunk = bundle[fileName]
           if (visited.has(fileName) || !wanted(fileName) || chunk?.type !== 'chunk') return
@@ -102,7 +110,7 @@ export function installable(): Plugin {
         ]
         const html = bundle[`${app.page}/index.html`]
         const version = createHash('sha256')
-          .update(JSON.stringify(precache))
+          .update(JSON.stringify([precache, later]))
           .update(html?.type === 'asset' ? html.source : '')
           .update(template)
           .digest('hex')
@@ -113,6 +121,7 @@ export function installable(): Plugin {
           .replace("'__VERSION__'", JSON.stringify(version))
           .replace("'__UPDATE__'", JSON.stringify(app.update))
           .replace("['__FILES__']", JSON.stringify(precache))
+          .replace("['__LATER__']", JSON.stringify(later))
         this.emitFile({ type: 'asset', fileName: `${app.page}/sw.js`, source })
       }
     },

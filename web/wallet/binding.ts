@@ -3,8 +3,11 @@ import { NoAnswer, Problem } from '../lib/api/http.ts'
 import { bindTicket } from '../lib/api/ticket.ts'
 import type { Rotation } from '../lib/api/types.ts'
 import { dropKey, getKey, type KeptKey, keepFirstKey, putKey } from '../lib/db/key-db.ts'
+import type { Ask } from '../lib/rotation/ask.ts'
 import {
+  answerCode,
   type Bytes,
+  challengeMessage,
   deviceCode,
   fromBase64Url,
   possessionMessage,
@@ -103,6 +106,15 @@ export async function releaseOf(rotation: Rotation, secret: string): Promise<str
       ? await crypto.subtle.sign(ecdsa, kept.pair.privateKey, message)
       : await crypto.subtle.sign('HMAC', kept.secret, message)
   return toBase64Url(new Uint8Array(made))
+}
+
+/** The code that shows a gate that this phone has the ticket's key now. Throws `Unbound` when it has not. */
+export async function answerTo(rotation: Rotation, { gate, nonce }: Ask): Promise<string> {
+  const kept = await keeping(() => getKey(keyId(rotation)))
+  if (kept?.kind !== 'device' || !kept.bound || !rotation.head) throw new Unbound('elsewhere')
+  const message = challengeMessage(rotation.event_number, BigInt(rotation.ticket_number), gate, nonce)
+  const signature = await crypto.subtle.sign(ecdsa, kept.pair.privateKey, message)
+  return answerCode(fromBase64Url(rotation.head), new Uint8Array(signature))
 }
 
 /** Forgets the key of a ticket that went: it opens nothing any more. */

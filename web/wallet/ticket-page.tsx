@@ -14,6 +14,7 @@ import { isVoid, mayGive, statusOf } from './ticket-status.ts'
 import { useLiveCode } from './use-live-code.ts'
 
 const HandOver = lazy(() => import('./hand-over.tsx').then(part => part.HandOver))
+const Asked = lazy(() => import('./asked.tsx').then(part => part.Asked))
 const Receipt = lazy(() => import('./receipt.tsx').then(part => part.Receipt))
 
 type State = { kept: KeptTicket | null; fresh: boolean; failure: 'link' | 'network' | null }
@@ -90,6 +91,7 @@ function TicketView({ kept, state, onBound, reload }: TicketViewProps) {
   const [removing, setRemoving] = useState(false)
   const [failed, setFailed] = useState(false)
   const [checking, setChecking] = useState(false)
+  const [asked, setAsked] = useState(false)
   const [going, setGoing] = useState<'give' | 'move' | null>(null)
   const { ticket } = kept
   const { event } = ticket
@@ -102,6 +104,16 @@ function TicketView({ kept, state, onBound, reload }: TicketViewProps) {
   useEffect(() => {
     document.title = `${event.name} · ${ticket.number}`
   }, [ticket.number])
+
+  const { rotation } = ticket
+  const answers = rotation?.kind === 'device' && Boolean(live?.code) && !isVoid(ticket)
+  // At the gate there may be no network: what reads a gate's question is kept ahead, after everything else.
+  useEffect(() => {
+    if (answers && state.fresh) {
+      void Asked.preload()
+      void import('../lib/camera/decoder.ts').then(part => part.keepDecoder()).catch(() => undefined)
+    }
+  }, [answers, state.fresh])
 
   const file = async (kind: 'pdf' | 'ics') => {
     setFailed(false)
@@ -214,6 +226,11 @@ function TicketView({ kept, state, onBound, reload }: TicketViewProps) {
             {t('give')}
           </button>
         )}
+        {answers && (
+          <button class="button quiet" type="button" onClick={() => setAsked(true)}>
+            {t('asked_for_proof')}
+          </button>
+        )}
         {ticket.transfer && live?.code && !isVoid(ticket) && (
           <button class="button quiet" type="button" onClick={() => setGoing('move')}>
             {t('move')}
@@ -244,6 +261,7 @@ function TicketView({ kept, state, onBound, reload }: TicketViewProps) {
           {ticket.rotation && live?.code && t('private_live', { seconds: ticket.rotation.interval_s })}{' '}
           {!live?.failure && !gone && t('keep_hint')}
         </p>
+        {rotation?.kind !== 'device' && !isVoid(ticket) && <p>{t('no_proof')}</p>}
         <p>
           <button class="link-button" type="button" onClick={() => setRemoving(true)}>
             {t('remove')}
@@ -260,6 +278,7 @@ function TicketView({ kept, state, onBound, reload }: TicketViewProps) {
           onChanged={reload}
         />
       )}
+      {asked && rotation && <Asked rotation={rotation} onClose={() => setAsked(false)} />}
       {big && <BigCode svg={svg} live={live} ticket={ticket} onClose={() => setBig(false)} />}
       {removing && (
         <Confirm

@@ -224,7 +224,8 @@ async fn log_request(State(app): State<Arc<App>>, request: Request, next: Next) 
 
 async fn security_headers(request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let camera = if path.starts_with("/gate") { "camera=(self)" } else { "camera=()" };
+    let reads_codes = path.starts_with("/gate") || path.starts_with("/ticket");
+    let camera = if reads_codes { "camera=(self)" } else { "camera=()" };
     let api = path.starts_with("/v1/");
     let mut response = next.run(request).await;
     let headers = response.headers_mut();

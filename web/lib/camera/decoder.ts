@@ -1,6 +1,6 @@
 // Feeds camera frames to the decoding worker, one at a time, and hands over what it reads.
 import wasmUrl from 'zxing-wasm/reader/zxing_reader.wasm?url'
-import { trustedUrl } from '../lib/pwa/trusted-url.ts'
+import { trustedUrl } from '../pwa/trusted-url.ts'
 import type { FromWorker, ToWorker } from './decode-worker.ts'
 import workerUrl from './decode-worker.ts?worker&url'
 
@@ -9,6 +9,12 @@ const STALLED_MS = 4_000
 
 /** `seenAt`: when the frame was taken, for measuring how long a person waits. */
 type DecoderEvents = { read: (code: string, seenAt: number) => void; broken: () => void }
+
+/** Fetches the decoder once, so that the worker of an installed page keeps it for a time without a network. */
+export const keepDecoder = async (): Promise<void> => {
+  await navigator.serviceWorker?.ready
+  await Promise.all([wasmUrl, workerUrl].map(url => fetch(url)))
+}
 
 export function startDecoder(video: HTMLVideoElement, events: DecoderEvents): () => void {
   let stopped = false

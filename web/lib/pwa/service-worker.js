@@ -1,9 +1,11 @@
-// The service worker of one installable page; the build fills in the five values below. Only shells and assets are kept: no answers of the API.
+// The service worker of one installable page; the build fills in the six values below. Only shells and assets are kept: no answers of the API.
 const app = '__APP__'
 const scope = '__SCOPE__'
 const version = '__VERSION__'
 const update = '__UPDATE__'
 const files = ['__FILES__']
+/** Kept from when they were first fetched. */
+const later = ['__LATER__']
 const cacheName = `admit-${app}-${version}`
 
 self.addEventListener('install', event => {
@@ -42,11 +44,15 @@ self.addEventListener('fetch', event => {
   const url = new URL(event.request.url)
   if (event.request.method !== 'GET' || url.origin !== self.location.origin) return
   const kept = event.request.mode === 'navigate' && url.pathname.startsWith(scope) ? scope : url.pathname
-  if (!files.includes(kept)) return
+  const isLater = later.includes(kept)
+  if (!files.includes(kept) && !isLater) return
   event.respondWith(
-    caches
-      .open(cacheName)
-      .then(cache => cache.match(kept))
-      .then(response => response ?? fetch(event.request)),
+    caches.open(cacheName).then(async cache => {
+      const known = await cache.match(kept)
+      if (known) return known
+      const response = await fetch(event.request)
+      if (isLater && response.ok) await cache.put(kept, response.clone())
+      return response
+    }),
   )
 })

@@ -2,8 +2,10 @@
 import { createHmac, generateKeyPairSync, sign, verify } from 'node:crypto'
 import { expect, it } from 'vitest'
 import {
+  answerCode,
   type Bytes,
   base45,
+  challengeMessage,
   deviceCode,
   epochAt,
   fromBase64Url,
@@ -83,4 +85,20 @@ it('composes the code of a shared secret: head, low half of the epoch, 8 bytes o
   expect(code).toHaveLength(153)
   const hex = decoded(code.slice(3))
   expect(hex).toBe(`${hexOf(head(90))}8701${tag.toString('hex').slice(0, 16)}`)
+})
+
+// Made by `challenge_message` and `device_code` of crates/admit-core, with the key 01…01 (RFC 6979), gate 513.
+const FROM_CORE = {
+  nonce: '00010203fbfffeff',
+  message: '61646d69742d6f6e652f726f742f76310000000007ffffffffffffffc5ffffffff020100010203fbfffeff',
+  signature:
+    'a1e4dc1f5f7c0f2b2ed3782b4b0faebb01423d8ac45af9103caea51964fa9ccf4d9be00eac7aacae2c46f551dde7ad56274b92b89de4e93a5c39b043cd68b821',
+  code: 'R1:$00KI93 I03SC45+LEN*N4Z0W7AFPJC$SO%57BFZSOGO1:-AREKOQT R6J0G2IPSD2BVB*3L FU3H7VYGE7Q+23NKC6%L35VF68/NHQ-Q7$3Z9DIRMF*VR+8ADI%URJQ42:DUGNBC0*T9M2JJESVF5EXE.5ON116JAY JV3T/46QMF9+OZZ1I8BCRKFGWBEW/-SL/3YUFTK51XQDL59:1%SN$G8JOHOMBG22O3MK93VUVE9QYVJL%1*MF%0MU/8WFA:CT5+A-O9BFNB.S0H78D7WP8XADX0',
+}
+
+it('answers a gate as the core does: event, ticket, no epoch, gate, and the bytes it drew', () => {
+  const bytes = (hex: string): Bytes => new Uint8Array(Buffer.from(hex, 'hex'))
+  const message = challengeMessage(7, TICKET, 513, bytes(FROM_CORE.nonce))
+  expect(hexOf(message)).toBe(FROM_CORE.message)
+  expect(answerCode(head(123), bytes(FROM_CORE.signature))).toBe(FROM_CORE.code)
 })

@@ -4,6 +4,8 @@ const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:'
 const possession = new TextEncoder().encode('admit-one/rot/v1\0')
 const release = new TextEncoder().encode('admit-one/move/v1\0')
 const PROOF_BYTES = 8
+/** In the place of an epoch: the code answers a gate. */
+const CHALLENGED = 0xffffffff
 
 export type Bytes = Uint8Array<ArrayBuffer>
 
@@ -59,6 +61,10 @@ export const secondsLeft = (ms: number, intervalS: number): number =>
 export const possessionMessage = (event: number, ticket: bigint, epoch: number): Bytes =>
   joined(possession, number(event, 4), number(ticket, 8), number(epoch, 4))
 
+/** What a device key signs when a gate asks it. */
+export const challengeMessage = (event: number, ticket: bigint, gate: number, nonce: Bytes): Bytes =>
+  joined(possessionMessage(event, ticket, CHALLENGED), number(gate, 2), nonce)
+
 /** What is authenticated with a shared secret for an epoch. */
 export const sharedMessage = (ticket: bigint, epoch: number): Bytes =>
   joined(possession, number(epoch, 4), number(ticket, 8))
@@ -70,6 +76,9 @@ export const releaseMessage = (event: number, ticket: bigint, offer: Bytes): Byt
 /** The code with a device key's signature, `r | s`. */
 export const deviceCode = (head: Bytes, epoch: number, signature: Bytes): string =>
   `R1:${base45(joined(head, number(epoch, 4), signature))}`
+
+/** The code that answers a gate: like any other, but for no epoch. */
+export const answerCode = (head: Bytes, signature: Bytes): string => deviceCode(head, CHALLENGED, signature)
 
 /** The code with a shared secret's HMAC, which is cut to its first 8 bytes. */
 export const sharedCode = (head: Bytes, epoch: number, tag: Bytes): string =>
