@@ -98,7 +98,20 @@ pub fn ticket_secret(event_secret: &[u8; 32], event: EventNo, ticket: TicketId) 
 /// The proof with a shared secret for an epoch (seed 002: HMAC over epoch and ticket), 8 bytes.
 pub fn shared_proof(secret: &[u8; 32], ticket: TicketId, epoch: u32) -> [u8; TAG_BYTES] {
     let (epoch, ticket) = (epoch.to_be_bytes(), ticket.0.to_be_bytes());
-    let tag = hmac_sha256(secret, &[POSSESSION, &epoch, &ticket]);
+    first_bytes(&hmac_sha256(secret, &[POSSESSION, &epoch, &ticket]))
+}
+
+/// The answer with a shared secret to a challenge (seed 002: HMAC over the gate's nonce), 8 bytes.
+pub fn shared_answer(
+    secret: &[u8; 32],
+    event: EventNo,
+    ticket: TicketId,
+    challenge: &Challenge,
+) -> [u8; TAG_BYTES] {
+    first_bytes(&hmac_sha256(secret, &[&challenge_message(event, ticket, challenge)]))
+}
+
+fn first_bytes(tag: &[u8; 32]) -> [u8; TAG_BYTES] {
     let (short, _) = tag.split_first_chunk().unwrap_or((&[0; TAG_BYTES], &[]));
     *short
 }
@@ -109,7 +122,7 @@ pub fn possession_message(event: EventNo, ticket: TicketId, epoch: u32) -> Vec<u
     [POSSESSION, &event, &ticket, &epoch.to_be_bytes()].concat()
 }
 
-/// What a device key signs for a challenge.
+/// What answers a challenge: a device key signs it, a shared secret authenticates it.
 pub fn challenge_message(event: EventNo, ticket: TicketId, challenge: &Challenge) -> Vec<u8> {
     let mut message = possession_message(event, ticket, CHALLENGED);
     message.extend(challenge.gate.0.to_be_bytes());
@@ -238,7 +251,13 @@ impl Unverified {
         let epoch = match self.rotation.binding {
             Binding::Shared => {
                 let secret = event_secret.ok_or(Invalid::KeyNotHere)?;
-                self.check_shared(secret, current)?
+                let (event, ticket) = (self.grant.event, self.grant.ticket);
+                let secret = ticket_secret(secret, event, ticket);
+                if let Some(challenge) = challenge {
+                    let wanted = shared_answer(&secret, event, ticket, challenge);
+                    return self.check_tag(&wanted).map(|()| None);
+                }
+                self.check_shared(&secret, current)?
             }
             Binding::Device(key) => match self.check_device(&key, challenge)? {
                 CHALLENGED => return Ok(None),
@@ -258,12 +277,17 @@ impl Unverified {
         Ok(Some(epoch))
     }
 
-    fn check_shared(&self, event_secret: &[u8; 32], current: u32) -> Result<u32, Invalid> {
-        let ([high, low], proof) = self.proof.split_first_chunk().ok_or(Invalid::Malformed)?;
-        let epoch = nearest(u16::from_be_bytes([*high, *low]), current);
-        let secret = ticket_secret(event_secret, self.grant.event, self.grant.ticket);
-        let wanted = shared_proof(&secret, self.grant.ticket, epoch);
-        if bool::from(wanted.ct_eq(proof)) { Ok(epoch) } else { Err(Invalid::ProofInvalid) }
+    fn check_shared(&self, secret: &[u8; 32], current: u32) -> Result<u32, Invalid> {
+        let (low, _) = self.proof.split_first_chunk().ok_or(Invalid::Malformed)?;
+        let epoch = nearest(u16::from_be_bytes(*low), current);
+        self.check_tag(&shared_proof(secret, self.grant.ticket, epoch)).map(|()| epoch)
+    }
+
+    /// Compares the tag behind the two bytes of the epoch; those of an answer are `ffff` and mean
+    /// nothing, for another message is authenticated.
+    fn check_tag(&self, wanted: &[u8; TAG_BYTES]) -> Result<(), Invalid> {
+        let (_, tag) = self.proof.split_first_chunk::<2>().ok_or(Invalid::Malformed)?;
+        if bool::from(wanted.ct_eq(tag)) { Ok(()) } else { Err(Invalid::ProofInvalid) }
     }
 
     fn check_device(

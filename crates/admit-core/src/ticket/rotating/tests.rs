@@ -31,11 +31,14 @@ fn server() -> KeyRing {
     ring
 }
 
-fn shared(epoch: u32) -> String {
+fn shared_head() -> Vec<u8> {
     let rotation = Rotation { interval_s: 30, binding: Binding::Shared };
-    let head = head(&secret(Algorithm::Ed25519), KeyNo(1), &grant(), &rotation).unwrap();
+    head(&secret(Algorithm::Ed25519), KeyNo(1), &grant(), &rotation).unwrap()
+}
+
+fn shared(epoch: u32) -> String {
     let of_ticket = ticket_secret(&EVENT_SECRET, EVENT, TICKET);
-    shared_code(&head, epoch, &shared_proof(&of_ticket, TICKET, epoch))
+    shared_code(&shared_head(), epoch, &shared_proof(&of_ticket, TICKET, epoch))
 }
 
 fn phone(seed: u8) -> SigningKey {
@@ -113,6 +116,26 @@ fn a_challenge_is_answered_by_the_holder_for_that_gate_only() {
     assert_eq!(judge(&answer(&phone(2), &asked), Some(&asked)), Err(Invalid::ProofInvalid));
     let by_time = device(&phone(1), &phone(1), epoch(NOW, 30));
     assert_eq!(judge(&by_time, Some(&asked)), Err(Invalid::ProofInvalid));
+}
+
+#[test]
+fn a_challenge_is_answered_with_a_shared_secret_too_and_the_server_checks_it() {
+    let asked = Challenge { nonce: [5; 8], gate: GateNo(1) };
+    let judge = |code: &str, challenge: Option<&Challenge>| {
+        server().verify_answer(EVENT, code, challenge, NOW).map(|t| t.epoch())
+    };
+    let secret = ticket_secret(&EVENT_SECRET, EVENT, TICKET);
+    let tag = shared_answer(&secret, EVENT, TICKET, &asked);
+    let good = shared_code(&shared_head(), 0xffff, &tag);
+    assert_eq!(judge(&good, Some(&asked)), Ok(None));
+    for other in [Challenge { gate: GateNo(2), ..asked }, Challenge { nonce: [6; 8], ..asked }] {
+        assert_eq!(judge(&good, Some(&other)), Err(Invalid::ProofInvalid));
+    }
+    assert_eq!(judge(&good, None), Err(Invalid::ProofInvalid));
+    assert_eq!(judge(&shared(epoch(NOW, 30)), Some(&asked)), Err(Invalid::ProofInvalid));
+    let gate = ring(Algorithm::Ed25519);
+    let without = gate.verify_answer(EVENT, &good, Some(&asked), NOW).map(|t| t.epoch());
+    assert_eq!(without, Err(Invalid::KeyNotHere));
 }
 
 #[test]
