@@ -10,6 +10,7 @@ import type { MockServer } from './mock-server.ts'
 import { walkOffline } from './offline.ts'
 import { walkPasses } from './passes.ts'
 import { findPlace, launch, open, type Place, trouble } from './place.ts'
+import { walkProof } from './proof.ts'
 import { receiptAtDesk, receiptOffline, receiptOfTicket } from './receipts.ts'
 import { walkRotation } from './rotation.ts'
 import { walkSandbox } from './sandbox.ts'
@@ -378,6 +379,7 @@ async function runAll(place: Place, folder: string, browsers: Browser[]): Promis
   await walkOffline(browser, place)
   await walkSandbox(browser, place)
   if (!place.mock) await walkRotation(browser, place)
+  if (!place.mock) await walkProof(browser, place)
   if (!place.mock) await walkPasses(browser, place)
   await step('remove the device: it forgets everything', () => removal(desk, hand, place, slug))
 }
