@@ -6,6 +6,7 @@
 
 pub mod admission;
 pub mod base45;
+pub mod bloom;
 pub mod edge;
 pub mod id;
 pub mod link;

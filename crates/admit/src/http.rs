@@ -141,6 +141,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(admission::undo))
         .routes(routes!(edge::gate_conflicts))
         .routes(routes!(offline::download))
+        .routes(routes!(offline::bloom))
         .routes(routes!(rotation::redeem))
         // Operators
         .routes(routes!(health::health))

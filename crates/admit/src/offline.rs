@@ -1,10 +1,11 @@
 //! Gates that go on without the network: what they tell afterwards, what they need to know before,
 //! and what the desk sees of it.
 
+use admit_core::bloom::Bloom;
 use admit_core::id::{DeviceNo, EventNo, GateNo, TypeNo};
 use admit_core::offline::effect::Denied;
 use admit_core::offline::journal::SYNC_ENTRIES_MAX;
-use admit_core::offline::known::ShortDigest;
+use admit_core::offline::known::{Known, ShortDigest};
 use admit_core::offline::story::{Stage, Told};
 use admit_core::offline::travel::{Place, impossible, metres};
 use admit_core::ticket::{lock_key, lock_key_of};
@@ -26,6 +27,11 @@ use crate::{registration, rotation, secret, ticket};
 pub const ANSWER_WITHIN_MS: u32 = 1500;
 /// Tickets in a page of the download.
 pub const DOWNLOAD_TICKETS_MAX: usize = 2000;
+
+/// How long a filter of spent tickets is good, in milliseconds.
+pub const BLOOM_VALID_MS: i64 = 15 * 60 * 1000;
+/// No device: the entries of all are those of others.
+const NOBODY: DeviceNo = DeviceNo(i64::MIN);
 
 /// What a device is told at a contact.
 pub struct Answer {
@@ -132,6 +138,25 @@ async fn take_in(
 async fn write(app: &App, event: EventNo, device: DeviceNo, contact: Contact) -> Result<Synced> {
     let key = app.log.leaf_key(event);
     Ok(app.store.sync(event, device, contact, app.now(), key).await?.0)
+}
+
+/// A filter of the tickets that have entered, and how many they are.
+pub async fn bloom(app: &App, event: EventNo) -> Result<(Bloom, usize)> {
+    let mut known = Known::default();
+    loop {
+        let from = known.cursor();
+        let told = app.store.elsewhere(event, NOBODY, from).await?;
+        known.learn(from, told.next, &told.changes);
+        if !told.more {
+            break;
+        }
+    }
+    let spent = known.spent();
+    let mut bloom = Bloom::for_entries(spent.len());
+    for ticket in &spent {
+        bloom.insert(*ticket);
+    }
+    Ok((bloom, spent.len()))
 }
 
 /// Conflicts with the stories of their tickets.

@@ -116,6 +116,14 @@ impl Known {
         (self.names, self.counts) = merged.into_iter().unzip();
     }
 
+    /// Every ticket that counts as having entered.
+    pub fn spent(&self) -> Vec<ShortDigest> {
+        let mut whole = self.clone();
+        whole.sort_in();
+        let counted = whole.names.into_iter().zip(whole.counts);
+        counted.filter(|(_, count)| *count > 0).map(|(name, _)| name).collect()
+    }
+
     /// All of it as changes from nothing, to be kept in one piece.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut whole = self.clone();

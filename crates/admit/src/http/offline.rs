@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use admit_core::admission::Standing;
+use admit_core::bloom::HASHES;
 use admit_core::id::{Digest, GateNo, TypeNo, UnixMs};
 use admit_core::offline::Bounds;
 use admit_core::offline::journal::{ChainHash, JournalEntry, REPORT_ENTRIES_MAX, scan_of};
@@ -209,6 +210,21 @@ pub(super) struct ForensicEntry {
 #[derive(Serialize, ToSchema)]
 pub(super) struct ForensicConflicts {
     conflicts: Vec<ForensicConflict>,
+}
+
+/// A filter of the tickets that have entered (seed 002).
+#[derive(Serialize, ToSchema)]
+pub(super) struct BloomAnswer {
+    /// Base64; the lowest bit of each byte first.
+    filter: String,
+    bits: u64,
+    hashes: u64,
+    /// Tickets in it.
+    entries: usize,
+    bytes: usize,
+    made_at: String,
+    /// When to ask again.
+    valid_until: String,
 }
 
 /// Where a page of the download begins.
@@ -470,5 +486,26 @@ pub(super) async fn download(
         next: page.next,
         tickets: tickets.collect(),
         keys: setup_keys(&app.books.now(), device.event),
+    }))
+}
+
+#[utoipa::path(get, path = "/v1/bloom", tag = "gate", operation_id = "bloom",
+    responses((status = 200, body = BloomAnswer), (status = 401, body = Problem)))]
+/// A filter of the tickets that have entered, for validators that keep nothing exact: what it does not
+/// hold is not spent, what it holds is to be asked about. How to look: `docs/formats/offline.md`.
+pub(super) async fn bloom(
+    State(app): State<Arc<App>>,
+    Gate(device): Gate,
+) -> Result<Answer<BloomAnswer>, Problem> {
+    let (bloom, entries) = offline::bloom(&app, device.event).await?;
+    let now = app.now();
+    Ok(Answer(BloomAnswer {
+        filter: BASE64.encode(bloom.bytes()),
+        bits: bloom.bits(),
+        hashes: HASHES,
+        entries,
+        bytes: bloom.bytes().len(),
+        made_at: clock::rfc3339(now),
+        valid_until: clock::rfc3339(now.plus(offline::BLOOM_VALID_MS)),
     }))
 }

@@ -330,6 +330,31 @@ async fn the_download_names_nobody_to_who_has_no_ticket() {
 }
 
 #[tokio::test]
+async fn a_validator_that_keeps_nothing_exact_gets_a_filter_of_what_entered() {
+    let app = TestApp::start().await;
+    let (device, code, other) = (app.device().await, app.code().await, app.code().await);
+    app.scan(&device, &code, 1).await.expect(StatusCode::OK);
+    let told = app.get(&device, "/v1/bloom").await.expect(StatusCode::OK).json();
+    assert_eq!((&told["entries"], &told["hashes"]), (&json!(1), &json!(7)));
+    let bytes = data_encoding::BASE64.decode(told["filter"].as_str().unwrap().as_bytes()).unwrap();
+    assert_eq!(told["bits"].as_u64().unwrap(), u64::try_from(bytes.len()).unwrap() * 8);
+    let gate = Gate::pair(&app).await;
+    let holds = |code: &str| {
+        let Read::Genuine(ticket) = gate.judge.read(code, None, UnixMs(NOW)) else { panic!() };
+        // Looked up as the format says, without our own reader.
+        let name: [u8; 8] = ticket.digest().0[..8].try_into().unwrap();
+        let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &name);
+        let b = u64::from_be_bytes(hash.as_ref()[..8].try_into().unwrap()) | 1;
+        (0..7u64).all(|i| {
+            let bit = u64::from_be_bytes(name).wrapping_add(i.wrapping_mul(b));
+            let bit = usize::try_from(bit % told["bits"].as_u64().unwrap()).unwrap();
+            bytes[bit / 8] & 1 << (bit % 8) != 0
+        })
+    };
+    assert!(holds(&code) && !holds(&other));
+}
+
+#[tokio::test]
 async fn the_desk_sees_how_fresh_each_device_is() {
     let app = TestApp::start().await;
     let desk = app.staff(Role::Organiser).await;
