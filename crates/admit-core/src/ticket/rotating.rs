@@ -255,7 +255,7 @@ impl Unverified {
                 let secret = ticket_secret(secret, event, ticket);
                 if let Some(challenge) = challenge {
                     let wanted = shared_answer(&secret, event, ticket, challenge);
-                    return self.check_tag(&wanted).map(|()| None);
+                    return self.check_tag(wanted).map(|()| None);
                 }
                 self.check_shared(&secret, current)?
             }
@@ -280,12 +280,12 @@ impl Unverified {
     fn check_shared(&self, secret: &[u8; 32], current: u32) -> Result<u32, Invalid> {
         let (low, _) = self.proof.split_first_chunk().ok_or(Invalid::Malformed)?;
         let epoch = nearest(u16::from_be_bytes(*low), current);
-        self.check_tag(&shared_proof(secret, self.grant.ticket, epoch)).map(|()| epoch)
+        self.check_tag(shared_proof(secret, self.grant.ticket, epoch)).map(|()| epoch)
     }
 
     /// Compares the tag behind the two bytes of the epoch; those of an answer are `ffff` and mean
     /// nothing, for another message is authenticated.
-    fn check_tag(&self, wanted: &[u8; TAG_BYTES]) -> Result<(), Invalid> {
+    fn check_tag(&self, wanted: [u8; TAG_BYTES]) -> Result<(), Invalid> {
         let (_, tag) = self.proof.split_first_chunk::<2>().ok_or(Invalid::Malformed)?;
         if bool::from(wanted.ct_eq(tag)) { Ok(()) } else { Err(Invalid::ProofInvalid) }
     }
