@@ -12,6 +12,7 @@ import {
   fromBase64Url,
   possessionMessage,
   releaseMessage,
+  sharedAnswerCode,
   sharedCode,
   sharedMessage,
   toBase64Url,
@@ -111,10 +112,13 @@ export async function releaseOf(rotation: Rotation, secret: string): Promise<str
 /** The code that shows a gate that this phone has the ticket's key now. Throws `Unbound` when it has not. */
 export async function answerTo(rotation: Rotation, { gate, nonce }: Ask): Promise<string> {
   const kept = await keeping(() => getKey(keyId(rotation)))
-  if (kept?.kind !== 'device' || !kept.bound || !rotation.head) throw new Unbound('elsewhere')
+  if (!kept?.bound || !rotation.head) throw new Unbound('elsewhere')
+  const head = fromBase64Url(rotation.head)
   const message = challengeMessage(rotation.event_number, BigInt(rotation.ticket_number), gate, nonce)
-  const signature = await crypto.subtle.sign(ecdsa, kept.pair.privateKey, message)
-  return answerCode(fromBase64Url(rotation.head), new Uint8Array(signature))
+  if (kept.kind === 'shared') {
+    return sharedAnswerCode(head, new Uint8Array(await crypto.subtle.sign('HMAC', kept.secret, message)))
+  }
+  return answerCode(head, new Uint8Array(await crypto.subtle.sign(ecdsa, kept.pair.privateKey, message)))
 }
 
 /** Forgets the key of a ticket that went: it opens nothing any more. */

@@ -63,8 +63,7 @@ export const { t } = translator({
   private_live:
     'This ticket lives on this phone. Its code is new every {seconds} s; an old picture of it opens no gate.',
   asked_for_proof: 'A gate asks for proof',
-  no_proof:
-    'If a gate asks for proof: this ticket cannot answer. Only a ticket with a key of its own on a phone can.',
+  no_proof: 'If a gate asks for proof: this ticket cannot answer. Only a ticket whose code changes can.',
   receipt: 'Check my receipt',
   remove: 'Remove from this phone',
   remove_title: 'Remove this ticket from this phone?',

@@ -106,7 +106,7 @@ function TicketView({ kept, state, onBound, reload }: TicketViewProps) {
   }, [ticket.number])
 
   const { rotation } = ticket
-  const answers = rotation?.kind === 'device' && Boolean(live?.code) && !isVoid(ticket)
+  const answers = Boolean(rotation && live?.code) && !isVoid(ticket)
   // At the gate there may be no network: what reads a gate's question is kept ahead, after everything else.
   useEffect(() => {
     if (answers && state.fresh) {

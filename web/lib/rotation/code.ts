@@ -61,7 +61,7 @@ export const secondsLeft = (ms: number, intervalS: number): number =>
 export const possessionMessage = (event: number, ticket: bigint, epoch: number): Bytes =>
   joined(possession, number(event, 4), number(ticket, 8), number(epoch, 4))
 
-/** What a device key signs when a gate asks it. */
+/** What answers a gate that asks: a device key signs it, a shared secret authenticates it. */
 export const challengeMessage = (event: number, ticket: bigint, gate: number, nonce: Bytes): Bytes =>
   joined(possessionMessage(event, ticket, CHALLENGED), number(gate, 2), nonce)
 
@@ -79,6 +79,9 @@ export const deviceCode = (head: Bytes, epoch: number, signature: Bytes): string
 
 /** The code that answers a gate: like any other, but for no epoch. */
 export const answerCode = (head: Bytes, signature: Bytes): string => deviceCode(head, CHALLENGED, signature)
+
+/** The same with a shared secret, which the server checks. */
+export const sharedAnswerCode = (head: Bytes, tag: Bytes): string => sharedCode(head, CHALLENGED, tag)
 
 /** The code with a shared secret's HMAC, which is cut to its first 8 bytes. */
 export const sharedCode = (head: Bytes, epoch: number, tag: Bytes): string =>
