@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { Browser, Page } from 'playwright-core'
 import { check } from './accessibility.ts'
 import { findPlace, launch, open, type Place, trouble } from './place.ts'
+import { gateOf, presents, restarted } from './proof.ts'
 import {
   type Answer,
   accessOf,
@@ -112,6 +113,50 @@ async function inAndOut(desk: Page, place: Place, slug: string, token: string): 
   await picture(live, 'desk-live')
   await admitted(enter, code)
   await live.close()
+}
+
+async function counts(gate: Page, what: 'Entries' | 'Exits'): Promise<void> {
+  await gate.getByRole('button', { name: 'Menu' }).click()
+  await gate.getByLabel(what, { exact: true }).check({ force: true })
+  await picture(gate, `gate-menu-${what.toLowerCase()}`)
+  await gate.locator('dialog').getByRole('button', { name: 'Close' }).click()
+}
+
+/** The same through the scanner that people hold: its word on each, and nobody kept in for want of a network. */
+async function atTheGate(browser: Browser, desk: Page, place: Place, slug: string): Promise<void> {
+  const code = await codeOf(desk, await newTicket(desk, place, slug, PASS))
+  const other = await codeOf(desk, await newTicket(desk, place, slug, PASS))
+  const gate = await gateOf(browser, desk, place, slug)
+  const says = async (presented: string, tone: string, word: string) => {
+    const said = await presents(gate, presented, tone)
+    must(said === word, `${word}, not ${said}`)
+  }
+  await says(code, 'admit', 'Admit')
+  await restarted(gate)
+  await says(code, 'refuse', 'Already inside')
+  await counts(gate, 'Exits')
+  await says(code, 'out', 'Left')
+  must(/Exit/.test((await gate.locator('.verdict').textContent()) ?? ''), 'EXIT in the verdict')
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await gate.emulateMedia({ colorScheme })
+    await picture(gate, `gate-left-${colorScheme}`)
+  }
+  await restarted(gate)
+  await gate.locator('.exit-banner').getByText('Exit', { exact: true }).waitFor()
+  await gate.locator('.status').getByText('1 left').waitFor()
+  await says(code, 'refuse', 'Not inside')
+  await picture(gate, 'gate-not-inside')
+  await gate.context().setOffline(true)
+  await gate.waitForSelector('.link.offline')
+  await says(other, 'wait', 'Let them out')
+  await gate.getByText('No connection: let them out, it is not recorded.').waitFor()
+  await picture(gate, 'gate-let-out')
+  await gate.context().setOffline(false)
+  await gate.waitForSelector('.link.online')
+  await counts(gate, 'Entries')
+  must((await gate.locator('.exit-banner').count()) === 0, 'no EXIT any more')
+  await says(code, 'admit', 'Admit')
+  await gate.context().close()
 }
 
 async function opened(browser: Browser, place: Place, credential: string): Promise<Page> {
@@ -284,6 +329,7 @@ export async function walkPasses(browser: Browser, place: Place): Promise<void> 
   await step('passes: in, out, and in again; the desk counts who is inside', () =>
     inAndOut(desk, place, slug, token),
   )
+  await step('passes: in, out, and in again at a scanner', () => atTheGate(browser, desk, place, slug))
   const all = [browser, desk, place, slug, token] as const
   await step('transfer: the new code enters, the old one and the old link do not', () => handedOn(...all))
   await step('transfer: an offer that is taken back', () => takenBack(...all))

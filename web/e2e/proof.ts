@@ -71,7 +71,7 @@ export async function presents(gate: Page, code: string, tone: string): Promise<
 }
 
 /** The scanner forgets what it saw just now: the same code is a new presentation, not a hand that stays. */
-async function restarted(gate: Page): Promise<void> {
+export async function restarted(gate: Page): Promise<void> {
   await gate.reload()
   await gate.waitForSelector('.ready-line[data-ready="true"]', { timeout: 30_000 })
 }

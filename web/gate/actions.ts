@@ -11,6 +11,7 @@ export const chooseGate = (number: number) => void station().then(it => it.choos
 export const pairDevice = (code: string) => station().then(it => it.pairDevice(code))
 export const unpair = () => station().then(it => it.unpair())
 export const keepSound = (on: boolean) => void station().then(it => it.keepSound(on))
+export const countExits = (on: boolean) => void station().then(it => it.countExits(on))
 export const networkIsBack = () => void station().then(it => it.networkIsBack())
 export const networkIsGone = () => void station().then(it => it.networkIsGone())
 export const startStation = () => void station().then(it => it.startStation())

@@ -72,9 +72,19 @@ export class Board {
   #tone: Tone = 'ready'
   #seenAt = 0
 
-  constructor(counters: Signal<Figures>, keep: (figures: Figures) => void = () => {}) {
+  readonly #exits: Signal<Figures>
+  readonly #keepExits: (figures: Figures) => void
+
+  constructor(
+    counters: Signal<Figures>,
+    keep: (figures: Figures) => void = () => {},
+    exits = counters,
+    keepExits = keep,
+  ) {
     this.#counters = counters
     this.#keep = keep
+    this.#exits = exits
+    this.#keepExits = keepExits
   }
 
   seen(at: number): void {
@@ -121,14 +131,15 @@ export class Board {
     clearTimeout(clearTimer)
     if (tone !== this.#tone) {
       softNotice.value = null
-      if (tone === 'admit') soundAdmit()
+      if (tone === 'admit' || tone === 'out') soundAdmit()
       else if (tone === 'refuse') soundRefuse()
       else if (tone === 'wait') soundWait()
     }
     this.#tone = tone
-    if (tone === 'admit' || tone === 'refuse') measurePaint(this.#current?.seenAt ?? 0)
+    if (tone === 'admit' || tone === 'out' || tone === 'refuse') measurePaint(this.#current?.seenAt ?? 0)
     // An old ADMIT must not be taken for the answer to the next person.
-    if (tone === 'admit' || tone === 'undo') clearTimer = setTimeout(clearBoard, ADMIT_SHOWN_MS)
+    const passed = tone === 'admit' || tone === 'out' || tone === 'undo' || scan.state.kind === 'let_out'
+    if (passed) clearTimer = setTimeout(clearBoard, ADMIT_SHOWN_MS)
     if (tone === 'refuse') clearTimer = setTimeout(clearBoard, REFUSE_SHOWN_MS)
   }
 
@@ -143,13 +154,16 @@ export class Board {
     const before = this.#counted.get(scan.scanId)
     const over = scan.state.kind === 'taken_back' || scan.state.kind === 'cannot_keep'
     if (next === before || (next === null && !over)) return
-    const figures = { ...this.#counters.value }
+    const isExit = scan.direction === 'exit'
+    const counters = isExit ? this.#exits : this.#counters
+    const figures = { ...counters.value }
     if (before) figures[before] -= 1
     if (next) {
       figures[next] += 1
       this.#counted.set(scan.scanId, next)
     } else this.#counted.delete(scan.scanId)
-    this.#counters.value = figures
-    this.#keep(figures)
+    counters.value = figures
+    if (isExit) this.#keepExits(figures)
+    else this.#keep(figures)
   }
 }

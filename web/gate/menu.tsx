@@ -8,6 +8,7 @@ import { setTheme, type Theme, theme } from '../lib/ui/theme.ts'
 import {
   askPersistence,
   chooseGate,
+  countExits,
   endRehearsal,
   keepSound,
   startRehearsal,
@@ -21,6 +22,7 @@ import './menu.css'
 import { askForProof } from './proof-request.tsx'
 import { soundAdmit, soundOn, soundRefuse, unlockSound } from './sound.ts'
 import {
+  exitsChosen,
   gateNumber,
   persisted,
   recents,
@@ -102,6 +104,22 @@ export function Menu({ onClose, onDiagnostics }: MenuProps) {
             ))}
           </select>
         </div>
+        <fieldset class="field">
+          <legend>{t('counts')}</legend>
+          <div class="segments">
+            {[false, true].map(exits => (
+              <label key={`${exits}`}>
+                <input
+                  type="radio"
+                  name="counts"
+                  checked={exitsChosen.value === exits}
+                  onChange={() => countExits(exits)}
+                />
+                <span>{exits ? t('exits') : t('entries')}</span>
+              </label>
+            ))}
+          </div>
+        </fieldset>
         {cameras.length > 0 && (
           <div class="field">
             <label for="menu-camera">{t('camera')}</label>
@@ -230,7 +248,7 @@ function RecentScans() {
           <li key={recent.scanId}>
             <span class="numeric small soft">{preciseTimeIn(zone.value, recent.at)}</span>
             <span
-              class={`tag ${recent.tone === 'admit' ? 'good' : recent.tone === 'refuse' ? 'bad' : 'warn'}`}
+              class={`tag ${recent.tone === 'admit' || recent.tone === 'out' ? 'good' : recent.tone === 'refuse' ? 'bad' : 'warn'}`}
             >
               {recent.word}
             </span>

@@ -13,6 +13,8 @@ import {
   challenge,
   connection,
   counters,
+  countsExits,
+  exitCounters,
   gateClosed,
   gateName,
   lastAdmit,
@@ -67,6 +69,7 @@ export function ScanScreen() {
       </h1>
       <div class="station-head">
         {rehearsing.value && <RehearsalBanner />}
+        {countsExits.value && <ExitBanner />}
         <StatusLine onMenu={() => setOpen('menu')} />
         {!rehearsing.value && <Warning onMore={() => setOpen('diagnostics')} />}
       </div>
@@ -100,7 +103,8 @@ export function ScanScreen() {
 
 function StatusLine({ onMenu }: { onMenu: () => void }) {
   const state = connection.value
-  const figures = rehearsing.value ? rehearsalCounters.value : counters.value
+  const exits = countsExits.value
+  const figures = (exits ? exitCounters : rehearsing.value ? rehearsalCounters : counters).value
   return (
     <header class="status">
       <div class="status-main">
@@ -117,7 +121,9 @@ function StatusLine({ onMenu }: { onMenu: () => void }) {
         </button>
       </div>
       <div class="status-more numeric">
-        <span class="count admit-count">{plural('admitted', figures.admitted)}</span>
+        <span class="count admit-count">
+          {plural(exits ? 'exits_counted' : 'admitted', figures.admitted)}
+        </span>
         <span class="count">{plural('refused', figures.refused)}</span>
         {waitingCount.value > 0 && <strong>{plural('waiting_scans', waitingCount.value)}</strong>}
         <span class="device-name" dir="auto">
@@ -133,6 +139,15 @@ function StatusLine({ onMenu }: { onMenu: () => void }) {
       </div>
       <ReadyLine />
     </header>
+  )
+}
+
+function ExitBanner() {
+  return (
+    <div class="exit-banner" role="status">
+      <strong class="exit-mark">{t('exit')}</strong>
+      <span>{t('exit_hint')}</span>
+    </div>
   )
 }
 

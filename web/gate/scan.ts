@@ -34,6 +34,8 @@ export type ScanState =
     }
   /** The device would admit, but cannot keep that it did: then nobody is let in. */
   | { kind: 'cannot_keep' }
+  /** Somebody leaves and the server does not say anything: nobody is kept in for that. `message`: why, when it did. */
+  | { kind: 'let_out'; message: string | null }
   /** An entry of this device was taken back, told to the server or not yet. */
   | { kind: 'taken_back' }
   /** The server does not take this request at all. */

@@ -38,6 +38,7 @@ function bench(overrides: Partial<ServerScansDeps> = {}) {
       remove: async scanId => void kept.delete(scanId),
       all: async () => [...kept.values()],
     },
+    patienceMs: () => 1_500,
     after: (ms, run) => void later.push({ ms, run }),
     begun: vi.fn(),
     changed: scan => void states.push(scan.state),
@@ -149,6 +150,68 @@ describe('a scan for the server alone', () => {
     await settle()
     expect(states.at(-1)).toEqual({ kind: 'failed', message: 'Bad gate.' })
     expect(kept.size).toBe(0)
+  })
+})
+
+describe('somebody who leaves', () => {
+  const leaving = (): Scan => ({ ...fresh(), direction: 'exit' })
+
+  it('is told to the server as an exit, and kept nowhere', async () => {
+    const put = vi.fn(async () => undefined)
+    const all = async () => []
+    const { scans, states, send, settle } = bench({ kept: { put, remove: async () => undefined, all } })
+    await scans.present(leaving(), null)
+    await settle()
+    expect(send.mock.calls[0]?.[0]).toMatchObject({ direction: 'exit' })
+    expect(put).not.toHaveBeenCalled()
+    expect(states.at(-1)?.kind).toBe('answered')
+  })
+
+  it('is let out when nobody answers, and never asked about again', async () => {
+    const send = vi.fn(async (): Promise<Verdict> => {
+      throw new NoAnswer('offline')
+    })
+    const { scans, states, later, settle } = bench({ send })
+    await scans.present(leaving(), null)
+    await settle()
+    expect(states.at(-1)).toEqual({ kind: 'let_out', message: null })
+    for (const { run } of later) run()
+    scans.retryNow()
+    await settle()
+    expect(send).toHaveBeenCalledOnce()
+    expect(scans.waiting).toBe(0)
+  })
+
+  it('does not wait for a slow server, whose late answer shows nothing', async () => {
+    let answer = (_verdict: Verdict) => {}
+    const send = () => new Promise<Verdict>(done => (answer = done))
+    const { scans, states, later, settle } = bench({ send })
+    await scans.present(leaving(), null)
+    expect(later[0]?.ms).toBe(1_500)
+    later[0]?.run()
+    await settle()
+    answer({ verdict: 'refuse', reason: 'not_inside' } as Verdict)
+    await settle()
+    expect(states.at(-1)?.kind).toBe('let_out')
+  })
+
+  it('is let out also when the server takes no such request, and the reason is said', async () => {
+    const send = async () => {
+      throw new Problem({ code: 'malformed', detail: 'Bad gate.' }, 400)
+    }
+    const { scans, states, settle } = bench({ send })
+    await scans.present(leaving(), null)
+    await settle()
+    expect(states.at(-1)).toEqual({ kind: 'let_out', message: 'Bad gate.' })
+  })
+
+  it('is another scan than the entry by the same code that still waits', async () => {
+    const send = vi.fn((_scan: WaitingScan) => new Promise<Verdict>(() => {}))
+    const { scans, settle } = bench({ send })
+    await scans.present(fresh(), null)
+    await scans.present(leaving(), null)
+    await settle()
+    expect(new Set(send.mock.calls.map(([scan]) => scan.scanId)).size).toBe(2)
   })
 })
 

@@ -1,5 +1,5 @@
 // Scans that the device cannot judge: kept, sent, and sent again with the same ScanId until the server answers. And refusals of
-// the device that the server shall hear of.
+// the device that the server shall hear of. Exits go this way, too, but are sent once: nobody who leaves is made to wait.
 import { NoAnswer, Problem } from '../lib/api/http.ts'
 import type { Verdict } from '../lib/api/types.ts'
 import type { WaitingScan } from '../lib/db/gate-db.ts'
@@ -15,6 +15,8 @@ export type ServerScansDeps = {
   after: (ms: number, run: () => void) => void
   begun: (scan: Scan) => void
   changed: (scan: Scan) => void
+  /** How long somebody who leaves waits for the server. */
+  patienceMs: () => number
   /** 401: this device may not ask any more. */
   shutOut: (problem: Problem) => void
 }
@@ -43,7 +45,9 @@ export class ServerScans {
 
   /** One presentation. A code that still waits for its answer keeps the ScanId it has. */
   async present(fresh: Scan, local: Judgement | null): Promise<Scan> {
-    const again = [...this.#waiting.values()].find(scan => scan.code === fresh.code)
+    const again = [...this.#waiting.values()].find(
+      scan => scan.code === fresh.code && scan.direction === fresh.direction,
+    )
     if (again) {
       this.#deps.begun(again)
       this.#deps.changed(again)
@@ -57,6 +61,11 @@ export class ServerScans {
     }
     this.#waiting.set(fresh.scanId, fresh)
     this.#change(fresh, local ? { kind: 'judged', local } : { kind: 'asking' })
+    if (fresh.direction === 'exit') {
+      this.#deps.after(this.#deps.patienceMs(), () => void this.#letOut(fresh, null))
+      void this.#send(fresh)
+      return fresh
+    }
     const { scanId, code, gate, at, challenge } = fresh
     // Kept before it is sent. Where the browser keeps nothing, it is still sent: a gate that works beats one that remembers.
     await this.#deps.kept
@@ -94,6 +103,7 @@ export class ServerScans {
     this.#attempt.set(scan.scanId, (this.#attempt.get(scan.scanId) ?? 0) + 1)
     try {
       const verdict = await this.#deps.send(scan)
+      if (scan.direction === 'exit' && !this.#waiting.has(scan.scanId)) return
       await this.#settle(scan, { kind: 'answered', verdict })
     } catch (error) {
       await this.#sendFailed(scan, tries, error)
@@ -107,6 +117,8 @@ export class ServerScans {
     if (error instanceof Problem && error.status === 401) return this.#deps.shutOut(error)
     const passing =
       error instanceof NoAnswer || (error instanceof Problem && (error.status >= 500 || error.status === 429))
+    if (scan.direction === 'exit')
+      return this.#letOut(scan, passing || !(error instanceof Error) ? null : error.message)
     if (!passing) {
       const message = error instanceof Error ? error.message : String(error)
       return this.#settle(scan, { kind: 'failed', message })
@@ -119,6 +131,11 @@ export class ServerScans {
     })
     // The device's own refusal stays on the screen: nobody at the gate waits for the server there.
     if (scan.state.kind !== 'judged') this.#change(scan, { kind: 'server_only', tries: tries + 1 })
+  }
+
+  /** No answer about somebody who leaves: they go, and it is over. An answer that comes later changes nothing. */
+  async #letOut(scan: Scan, message: string | null): Promise<void> {
+    if (this.#waiting.has(scan.scanId)) await this.#settle(scan, { kind: 'let_out', message })
   }
 
   async #settle(scan: Scan, state: ScanState): Promise<void> {

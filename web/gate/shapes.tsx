@@ -10,6 +10,12 @@ export function VerdictShape({ tone }: { tone: Tone }) {
           <path class="sign" d="M27 52l16 17 31-36" />
         </>
       )}
+      {tone === 'out' && (
+        <>
+          <path class="body" d="M4 14h54l38 36-38 36H4z" />
+          <path class="sign" d="M20 50h50M52 32l18 18-18 18" />
+        </>
+      )}
       {tone === 'refuse' && (
         <>
           <path class="body" d="M31 4h38l27 27v38L69 96H31L4 69V31z" />

@@ -61,6 +61,9 @@ export const notices = signal<DoubleEntry[]>([])
 export const doubles = signal<DoubleEntry[]>([])
 /** Records of the journal that do not open. */
 export const unreadable = signal(0)
+/** What was chosen for this scanner: people who leave, or people who enter. */
+export const exitsChosen = signal(false)
+export const exitCounters = signal<Counters>({ admitted: 0, refused: 0 })
 export const rehearsing = signal(false)
 export const rehearsalCounters = signal<Counters>({ admitted: 0, refused: 0 })
 /** The wallet was asked to sign these bytes; only its answer is taken, until then. */
@@ -71,6 +74,8 @@ export const linked = signal(false)
 /** The server's time, as the device reckons it, less this device's clock. */
 export const clockOffset = signal(0)
 
+/** A rehearsal is of entries only. */
+export const countsExits = computed(() => exitsChosen.value && !rehearsing.value)
 export const zone = computed(() => setup.value?.event.time_zone ?? 'UTC')
 const ownGate = computed(() => setup.value?.gates.find(gate => gate.number === gateNumber.value))
 export const gateName = computed(() => ownGate.value?.name ?? '')

@@ -18,6 +18,7 @@ import { Admissions } from './admission.ts'
 import { base64url } from './base64url.ts'
 import { battery, watchBattery } from './battery.ts'
 import { Board, clearBoard, type Figures, notice } from './board.ts'
+import { looksLikeCode } from './code-shape.ts'
 import { Device, now } from './device.ts'
 import { isExchangeCode } from './exchange-code.ts'
 import { Outbox } from './outbox.ts'
@@ -32,7 +33,10 @@ import {
   clockOffset,
   connection,
   counters,
+  countsExits,
   doubles,
+  exitCounters,
+  exitsChosen,
   gateNumber,
   keeps,
   lastAdmit,
@@ -43,6 +47,7 @@ import {
   recents,
   rehearsalCounters,
   rehearsing,
+  serverNow,
   setup,
   shellKept,
   softNotice,
@@ -61,6 +66,7 @@ const SETUP_EVERY_MS = 15_000
 const SETUP_RETRY_MS = 3_000
 const PATIENCE_MS = 1_500
 const COUNTERS_KEY = 'admit-gate-counters'
+const EXITS_KEY = 'admit-gate-exit-counters'
 
 let identity: Identity | null = null
 let device = new Device()
@@ -75,7 +81,9 @@ let tickTimer: ReturnType<typeof setInterval> | undefined
 let rehearsal: { admissions: Admissions; board: Board; end: () => void } | null = null
 
 const keepCounters = (figures: Figures) => sessionStorage.setItem(COUNTERS_KEY, JSON.stringify(figures))
-let board = new Board(counters, keepCounters)
+const keepExits = (figures: Figures) => sessionStorage.setItem(EXITS_KEY, JSON.stringify(figures))
+const newBoard = () => new Board(counters, keepCounters, exitCounters, keepExits)
+let board = newBoard()
 
 const lock = new TabLock(async () => {
   await closeStation()
@@ -95,6 +103,9 @@ export async function startStation(): Promise<void> {
   try {
     const kept = JSON.parse(sessionStorage.getItem(COUNTERS_KEY) ?? 'null') as Figures | null
     if (kept) counters.value = kept
+    const left = JSON.parse(sessionStorage.getItem(EXITS_KEY) ?? 'null') as Figures | null
+    if (left) exitCounters.value = left
+    exitsChosen.value = (await getFact('exits')) ?? false
     identity = (await getFact('identity')) ?? null
     soundOn.value = (await getFact('sound')) ?? true
   } catch {
@@ -148,12 +159,15 @@ const send = (scan: WaitingScan, confirm: boolean) => {
   const input: ScanInput = { code: scan.code, gate: scan.gate, scan_id: scan.scanId }
   if (confirm) input.confirm = true
   if (scan.challenge) input.challenge = scan.challenge
+  if (scan.direction) input.direction = scan.direction
   return heard(admit(identity?.token ?? '', input))
 }
 
 /** What the device keeps no record of: the server's word is the only one. Without a network nothing is even tried. */
 const sendAlone = (scan: WaitingScan) =>
   connection.value === 'offline' ? Promise.reject(new NoAnswer('offline')) : send(scan, false)
+
+const patienceMs = () => setup.value?.event.offline_after_ms ?? PATIENCE_MS
 
 const after = (ms: number, run: () => void) => {
   const timer = setTimeout(run, ms)
@@ -170,7 +184,7 @@ async function openStation(): Promise<void> {
   }
   const begun = (scan: Scan) => board.begun(scan)
   const shared = { begun, changed, shutOut }
-  const scans = new ServerScans({ ...shared, send: sendAlone, kept: waitingScans, after })
+  const scans = new ServerScans({ ...shared, send: sendAlone, kept: waitingScans, after, patienceMs })
   serverScans = scans
   admissions = new Admissions({
     ...shared,
@@ -182,7 +196,7 @@ async function openStation(): Promise<void> {
     drawScanId,
     now,
     after,
-    patienceMs: () => setup.value?.event.offline_after_ms ?? PATIENCE_MS,
+    patienceMs,
     online: () => connection.value !== 'offline',
     silent: isOffline,
     written: entryWritten,
@@ -408,7 +422,7 @@ async function forget({ keepLock = false } = {}): Promise<void> {
   repeats = new RepeatFilter()
   described.clear()
   decidedHere.clear()
-  board = new Board(counters, keepCounters)
+  board = newBoard()
   clearBoard()
   setup.value = null
   gateNumber.value = null
@@ -418,9 +432,12 @@ async function forget({ keepLock = false } = {}): Promise<void> {
   notices.value = []
   doubles.value = []
   counters.value = { admitted: 0, refused: 0 }
+  exitCounters.value = { admitted: 0, refused: 0 }
+  exitsChosen.value = false
   waitingCount.value = 0
   connection.value = 'connecting'
   sessionStorage.removeItem(COUNTERS_KEY)
+  sessionStorage.removeItem(EXITS_KEY)
   await wipe().catch(() => undefined)
   if (!keepLock) lock.release()
 }
@@ -450,7 +467,20 @@ export function presentCode(code: string, seenAt = performance.now()): void {
   challenge.value = null
   const here = rehearsal ?? { admissions, board }
   here.board.seen(seenAt)
-  void here.admissions.present(code, gateNumber.value, asked)
+  if (countsExits.value) presentExit(code, gateNumber.value, asked)
+  else void here.admissions.present(code, gateNumber.value, asked)
+}
+
+/** Somebody leaves: told to the server alone, and kept nowhere here. */
+function presentExit(code: string, gate: number, asked?: Uint8Array): void {
+  const scan: Scan = {
+    ...{ scanId: drawScanId(), code, gate, at: new Date(serverNow()).toISOString() },
+    ...(asked ? { challenge: base64url(asked) } : {}),
+    ...{ direction: 'exit', state: { kind: 'asking' }, resumed: false },
+  }
+  board.begun(scan)
+  if (looksLikeCode(code)) void serverScans?.present(scan, null)
+  else board.changed({ ...scan, code: '', state: { kind: 'not_a_code' } })
 }
 
 let repeatToldAt = Number.NEGATIVE_INFINITY
@@ -511,6 +541,14 @@ async function unlockName(scan: Scan): Promise<void> {
 export const keepSound = (on: boolean) => {
   soundOn.value = on
   void keepFact('sound', on).catch(() => undefined)
+}
+
+export const countExits = (on: boolean) => {
+  exitsChosen.value = on
+  // The same code the other way is another matter, and an old verdict is not for the next person.
+  repeats = new RepeatFilter()
+  clearBoard()
+  void keepFact('exits', on).catch(() => undefined)
 }
 
 export const networkIsBack = () => void refreshSetup()

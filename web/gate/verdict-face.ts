@@ -6,7 +6,7 @@ import type { Judgement, Scan, ScanState } from './scan.ts'
 import { gateNamed } from './state.ts'
 import { plural, t } from './texts.ts'
 
-export type Tone = 'ready' | 'asking' | 'wait' | 'admit' | 'refuse' | 'undo'
+export type Tone = 'ready' | 'asking' | 'wait' | 'admit' | 'out' | 'refuse' | 'undo'
 
 export type Face = {
   tone: Tone
@@ -41,6 +41,14 @@ export function faceOf(scan: Scan, zone: string): Face {
         tone: 'refuse',
         word: t('cannot_keep'),
         lines: [t('cannot_keep_hint')],
+        name: null,
+        ticket: null,
+      }
+    case 'let_out':
+      return {
+        tone: 'wait',
+        word: t('let_out'),
+        lines: [state.message ?? t('let_out_hint')],
         name: null,
         ticket: null,
       }
@@ -99,7 +107,7 @@ function verdictFace(verdict: Verdict, zone: string): Face {
   }
   if (verdict.verdict === 'refuse') {
     const lines = [verdict.message]
-    if (verdict.first_admitted_at)
+    if (verdict.first_admitted_at && verdict.direction !== 'exit')
       lines.push(firstUsed(zone, verdict.first_admitted_at, verdict.first_gate_name))
     return {
       tone: 'refuse',
@@ -109,6 +117,8 @@ function verdictFace(verdict: Verdict, zone: string): Face {
       ticket,
     }
   }
+  if (verdict.direction === 'exit')
+    return { tone: 'out', word: t('left'), lines: [t('left_hint')], name: verdict.name, ticket }
   const lines = entryLines(verdict.use, verdict.max_uses, verdict.uses_remaining)
   return { tone: 'admit', word: t('admit'), lines, name: verdict.name, ticket }
 }

@@ -98,6 +98,24 @@ it('shows what a ticket says as text, never as a page', () => {
   expect(alert()).toContain('new reason')
 })
 
+it('says EXIT and what became of it in words, for whoever leaves', () => {
+  const leaving = (state: ScanState): Scan => ({ ...scan(state), direction: 'exit' })
+  draw(leaving({ kind: 'answered', verdict: verdict({ direction: 'exit', max_uses: 4 }) }))
+  expect(alert()).toMatch(/Exit.*Left/)
+  expect(alert()).not.toContain('Admit')
+  expect(alert()).not.toContain('Entry')
+  draw(leaving({ kind: 'let_out', message: null }))
+  expect(alert()).toContain('No connection: let them out, it is not recorded.')
+  const refused = {
+    direction: 'exit',
+    verdict: 'refuse',
+    reason: 'not_inside',
+    message: 'Nobody is in.',
+  } as const
+  draw(leaving({ kind: 'answered', verdict: verdict(refused) }))
+  expect(alert()).toMatch(/Exit.*Not inside.*Nobody is in/)
+})
+
 it('counts the entries of a ticket for several', () => {
   draw(answered({ use: 2, max_uses: 4, uses_remaining: 2 }))
   expect(alert()).toContain('Entry 2 of 4, 2 entries left')

@@ -3,7 +3,7 @@
 import { preciseTimeIn } from '../lib/time/zone.ts'
 import { cameraOn } from './camera-choice.ts'
 import { VerdictShape } from './shapes.tsx'
-import { recents, shown, zone } from './state.ts'
+import { countsExits, recents, shown, zone } from './state.ts'
 import { t } from './texts.ts'
 import { type Face, faceOf } from './verdict-face.ts'
 
@@ -18,6 +18,7 @@ export function VerdictPanel() {
   const scan = shown.value
   const face = scan ? faceOf(scan, zone.value) : readyFace()
   const isVerdict = scan !== null && face.tone !== 'asking'
+  const exit = scan ? scan.direction === 'exit' : countsExits.value
   return (
     <section
       class={`verdict ${face.tone}`}
@@ -31,21 +32,22 @@ export function VerdictPanel() {
       <VerdictShape tone={face.tone} />
       {/* One live region that stays: a new one for each verdict would be missed by some readers. */}
       <div class="verdict-text" role="alert" aria-atomic="true">
-        {isVerdict && <VerdictText key={scan.scanId} face={face} />}
+        {isVerdict && <VerdictText key={scan.scanId} face={face} exit={exit} />}
       </div>
       {!isVerdict && (
         <div class="verdict-text">
-          <VerdictText face={face} />
+          <VerdictText face={face} exit={exit} />
         </div>
       )}
     </section>
   )
 }
 
-function VerdictText({ face }: { face: Face }) {
+function VerdictText({ face, exit }: { face: Face; exit: boolean }) {
   const [reason, ...more] = face.lines
   return (
     <>
+      {exit && <span class="exit-mark">{t('exit')}</span>}
       <strong class="word">{face.word}</strong>
       {reason && <p class="reason">{reason}</p>}
       {more.map(line => (

@@ -4,7 +4,15 @@ import type { DoubleEntry, GateSetup } from '../api/types.ts'
 import { makeSealKey, type Sealed, seal, unseal } from './seal.ts'
 
 /** `challenge`: what the wallet was asked to sign, base64url; then only its answer is taken, by the server, too. */
-export type WaitingScan = { scanId: string; code: string; gate: number; at: string; challenge?: string }
+export type WaitingScan = {
+  scanId: string
+  code: string
+  gate: number
+  at: string
+  challenge?: string
+  /** An entry when it is not said. */
+  direction?: 'exit'
+}
 export type Identity = { deviceId: number; token: string }
 /** One record of the journal, in the order of its key. What is not sealed names no ticket and no person. */
 export type KeptRecord = { kind: string; scan?: string; sealed: Sealed }
@@ -66,6 +74,8 @@ type Facts = {
   gate: number
   camera: string
   sound: boolean
+  /** This scanner counts people who leave. */
+  exits: boolean
   download: DownloadState
 }
 
