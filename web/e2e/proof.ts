@@ -221,6 +221,7 @@ async function sharedAnswers(browser: Browser, desk: Page, place: Place, slug: s
   await epochOn(wallet)
   await restarted(gate)
   await typed(gate, wallet)
+  must((await wallet.getByText('cannot answer').count()) === 0, 'nothing said against it')
   await wallet.context().close()
 }
 

@@ -21,7 +21,7 @@ it('counts exits apart from entries, and not who was let out unrecorded', () => 
   told('in', answered('admit'))
   told('out', answered('admit'), 'exit')
   told('again', answered('refuse'), 'exit')
-  told('unheard', { kind: 'let_out', message: null }, 'exit')
+  told('unheard', { kind: 'let_out', why: 'offline' }, 'exit')
   expect(entries.value).toEqual({ admitted: 1, refused: 0 })
   expect(exits.value).toEqual({ admitted: 1, refused: 1 })
   expect(keep).toHaveBeenLastCalledWith(exits.value)

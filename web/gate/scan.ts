@@ -34,8 +34,9 @@ export type ScanState =
     }
   /** The device would admit, but cannot keep that it did: then nobody is let in. */
   | { kind: 'cannot_keep' }
-  /** Somebody leaves and the server does not say anything: nobody is kept in for that. `message`: why, when it did. */
-  | { kind: 'let_out'; message: string | null }
+  /** Somebody leaves and the server does not say anything: nobody is kept in for that. `why`: it was not
+      reached, it did not answer in time and may have recorded it, or its own words. */
+  | { kind: 'let_out'; why: 'offline' | 'late' | { said: string } }
   /** An entry of this device was taken back, told to the server or not yet. */
   | { kind: 'taken_back' }
   /** The server does not take this request at all. */

@@ -174,7 +174,7 @@ describe('somebody who leaves', () => {
     const { scans, states, later, settle } = bench({ send })
     await scans.present(leaving(), null)
     await settle()
-    expect(states.at(-1)).toEqual({ kind: 'let_out', message: null })
+    expect(states.at(-1)).toEqual({ kind: 'let_out', why: 'offline' })
     for (const { run } of later) run()
     scans.retryNow()
     await settle()
@@ -192,7 +192,7 @@ describe('somebody who leaves', () => {
     await settle()
     answer({ verdict: 'refuse', reason: 'not_inside' } as Verdict)
     await settle()
-    expect(states.at(-1)?.kind).toBe('let_out')
+    expect(states.at(-1)).toEqual({ kind: 'let_out', why: 'late' })
   })
 
   it('is let out also when the server takes no such request, and the reason is said', async () => {
@@ -202,7 +202,7 @@ describe('somebody who leaves', () => {
     const { scans, states, settle } = bench({ send })
     await scans.present(leaving(), null)
     await settle()
-    expect(states.at(-1)).toEqual({ kind: 'let_out', message: 'Bad gate.' })
+    expect(states.at(-1)).toEqual({ kind: 'let_out', why: { said: 'Bad gate.' } })
   })
 
   it('is another scan than the entry by the same code that still waits', async () => {

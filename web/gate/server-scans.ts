@@ -5,6 +5,8 @@ import type { Verdict } from '../lib/api/types.ts'
 import type { WaitingScan } from '../lib/db/gate-db.ts'
 import type { Judgement, Scan, ScanState } from './scan.ts'
 
+type LetOut = Extract<ScanState, { kind: 'let_out' }>
+
 export type ServerScansDeps = {
   send: (scan: WaitingScan) => Promise<Verdict>
   kept: {
@@ -62,7 +64,7 @@ export class ServerScans {
     this.#waiting.set(fresh.scanId, fresh)
     this.#change(fresh, local ? { kind: 'judged', local } : { kind: 'asking' })
     if (fresh.direction === 'exit') {
-      this.#deps.after(this.#deps.patienceMs(), () => void this.#letOut(fresh, null))
+      this.#deps.after(this.#deps.patienceMs(), () => void this.#letOut(fresh, 'late'))
       void this.#send(fresh)
       return fresh
     }
@@ -118,7 +120,7 @@ export class ServerScans {
     const passing =
       error instanceof NoAnswer || (error instanceof Problem && (error.status >= 500 || error.status === 429))
     if (scan.direction === 'exit')
-      return this.#letOut(scan, passing || !(error instanceof Error) ? null : error.message)
+      return this.#letOut(scan, passing || !(error instanceof Error) ? 'offline' : { said: error.message })
     if (!passing) {
       const message = error instanceof Error ? error.message : String(error)
       return this.#settle(scan, { kind: 'failed', message })
@@ -134,8 +136,8 @@ export class ServerScans {
   }
 
   /** No answer about somebody who leaves: they go, and it is over. An answer that comes later changes nothing. */
-  async #letOut(scan: Scan, message: string | null): Promise<void> {
-    if (this.#waiting.has(scan.scanId)) await this.#settle(scan, { kind: 'let_out', message })
+  async #letOut(scan: Scan, why: LetOut['why']): Promise<void> {
+    if (this.#waiting.has(scan.scanId)) await this.#settle(scan, { kind: 'let_out', why })
   }
 
   async #settle(scan: Scan, state: ScanState): Promise<void> {

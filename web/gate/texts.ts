@@ -38,6 +38,7 @@ export const { t, plural } = translator({
   left_hint: 'They are out, and may enter again as their ticket allows.',
   let_out: 'Let them out',
   let_out_hint: 'No connection: let them out, it is not recorded.',
+  let_out_late: 'No answer in time: let them out. Perhaps it is not recorded.',
   exits_counted: '{count} left|{count} left',
   undone: 'Undone',
   undone_hint: 'This entry no longer counts. The ticket can be used again.',

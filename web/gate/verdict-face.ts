@@ -48,7 +48,13 @@ export function faceOf(scan: Scan, zone: string): Face {
       return {
         tone: 'wait',
         word: t('let_out'),
-        lines: [state.message ?? t('let_out_hint')],
+        lines: [
+          state.why === 'offline'
+            ? t('let_out_hint')
+            : state.why === 'late'
+              ? t('let_out_late')
+              : state.why.said,
+        ],
         name: null,
         ticket: null,
       }

@@ -104,7 +104,7 @@ it('says EXIT and what became of it in words, for whoever leaves', () => {
   expect(alert()).toMatch(/Exit.*Left/)
   expect(alert()).not.toContain('Admit')
   expect(alert()).not.toContain('Entry')
-  draw(leaving({ kind: 'let_out', message: null }))
+  draw(leaving({ kind: 'let_out', why: 'offline' }))
   expect(alert()).toContain('No connection: let them out, it is not recorded.')
   const refused = {
     direction: 'exit',

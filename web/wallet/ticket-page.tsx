@@ -261,7 +261,7 @@ function TicketView({ kept, state, onBound, reload }: TicketViewProps) {
           {ticket.rotation && live?.code && t('private_live', { seconds: ticket.rotation.interval_s })}{' '}
           {!live?.failure && !gone && t('keep_hint')}
         </p>
-        {rotation?.kind !== 'device' && !isVoid(ticket) && <p>{t('no_proof')}</p>}
+        {!rotation && !isVoid(ticket) && <p>{t('no_proof')}</p>}
         <p>
           <button class="link-button" type="button" onClick={() => setRemoving(true)}>
             {t('remove')}
