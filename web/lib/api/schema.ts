@@ -38,6 +38,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/bloom": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A filter of the tickets that have entered, for validators that keep nothing exact: what it does not
+         *     hold is not spent, what it holds is to be asked about. How to look: `docs/formats/offline.md`.
+         */
+        get: operations["bloom"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/desk/events": {
         parameters: {
             query?: never;
@@ -1196,6 +1216,21 @@ export interface components {
             claim?: string | null;
             /** @description The wallet's P-256 public key, SEC 1, base64url. */
             public_key?: string | null;
+        };
+        /** @description A filter of the tickets that have entered (seed 002). */
+        BloomAnswer: {
+            /** Format: int64 */
+            bits: number;
+            bytes: number;
+            /** @description Tickets in it. */
+            entries: number;
+            /** @description Base64; the lowest bit of each byte first. */
+            filter: string;
+            /** Format: int64 */
+            hashes: number;
+            made_at: string;
+            /** @description When to ask again. */
+            valid_until: string;
         };
         /** @description A ticket that is bound to the asking wallet. */
         BoundTicket: {
@@ -2790,6 +2825,44 @@ export interface operations {
             };
             /** @description Why there is no answer */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    bloom: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BloomAnswer"];
+                };
+            };
+            /** @description Why there is no answer */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
