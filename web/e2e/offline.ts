@@ -3,7 +3,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, BrowserContext, Page, Route } from 'playwright-core'
-import { findPlace, launch, launchKept, open, type Place, trouble } from './place.ts'
+import { walkAlone } from './alone.ts'
+import { launchKept, open, type Place } from './place.ts'
 import { must, step } from './step.ts'
 
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true }
@@ -668,24 +669,4 @@ export async function walkOffline(browser: Browser, place: Place): Promise<void>
 }
 
 /** This part alone. */
-export async function main(): Promise<void> {
-  const place = await findPlace()
-  const browser = await launch()
-  try {
-    await walkOffline(browser, place)
-    must(trouble.length === 0, `no uncaught error and no CSP refusal, but: ${trouble.join(' | ')}`)
-  } catch (error) {
-    console.error(error)
-    if (trouble.length > 0) console.error(trouble.join('\n'))
-    const out = process.env.ADMIT_E2E_OUT ?? tmpdir()
-    for (const [index, page] of browser
-      .contexts()
-      .flatMap(context => context.pages())
-      .entries())
-      await page.screenshot({ path: join(out, `offline-failed-${index}.png`) }).catch(() => undefined)
-    process.exitCode = 1
-  } finally {
-    await browser.close()
-    await place.close()
-  }
-}
+export const main = () => walkAlone('offline', walkOffline)

@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Browser, Page } from 'playwright-core'
 import { check } from './accessibility.ts'
-import { findPlace, launch, open, type Place, trouble } from './place.ts'
+import { walkAlone } from './alone.ts'
+import { open, type Place } from './place.ts'
 import { gateOf, presents, restarted } from './proof.ts'
 import {
   type Answer,
@@ -341,24 +342,4 @@ export async function walkPasses(browser: Browser, place: Place): Promise<void> 
 }
 
 /** Passes and transfers alone: `npm run e2e:passes`, for a real server. */
-export async function main(): Promise<void> {
-  const place = await findPlace()
-  const browser = await launch()
-  try {
-    await walkPasses(browser, place)
-    must(trouble.length === 0, `no uncaught error and no CSP refusal, but: ${trouble.join(' | ')}`)
-  } catch (error) {
-    console.error(error)
-    for (const [index, page] of browser
-      .contexts()
-      .flatMap(context => context.pages())
-      .entries()) {
-      const path = `${process.env.ADMIT_E2E_OUT ?? '/tmp'}/failed-passes-${index}.png`
-      await page.screenshot({ path, fullPage: true }).catch(() => undefined)
-    }
-    process.exitCode = 1
-  } finally {
-    await browser.close()
-    await place.close()
-  }
-}
+export const main = () => walkAlone('passes', walkPasses)

@@ -2,7 +2,8 @@
 import type { Browser, Page } from 'playwright-core'
 import { readBarcodes } from 'zxing-wasm/reader'
 import { check } from './accessibility.ts'
-import { findPlace, launch, open, type Place, trouble } from './place.ts'
+import { walkAlone } from './alone.ts'
+import { open, type Place } from './place.ts'
 import { codeOn, epochOn, issue, made, phone } from './rotation.ts'
 import { must, step } from './step.ts'
 
@@ -266,22 +267,4 @@ export async function walkProof(browser: Browser, place: Place): Promise<void> {
 }
 
 /** This part alone: `npm run e2e:proof`, for a real server. */
-export async function main(): Promise<void> {
-  const place = await findPlace()
-  const browser = await launch()
-  try {
-    await walkProof(browser, place)
-    must(trouble.length === 0, `no uncaught error and no CSP refusal, but: ${trouble.join(' | ')}`)
-  } catch (error) {
-    console.error(error)
-    const pages = browser.contexts().flatMap(context => context.pages())
-    for (const [index, page] of pages.entries()) {
-      const path = `${process.env.ADMIT_E2E_OUT ?? '/tmp'}/failed-proof-${index}.png`
-      await page.screenshot({ path }).catch(() => undefined)
-    }
-    process.exitCode = 1
-  } finally {
-    await browser.close()
-    await place.close()
-  }
-}
+export const main = () => walkAlone('proof', walkProof)

@@ -5,7 +5,8 @@ import { createRequire } from 'node:module'
 import type { Browser, Page } from 'playwright-core'
 import { prepareZXingModule, readBarcodes } from 'zxing-wasm/reader'
 import { check } from './accessibility.ts'
-import { findPlace, launch, open, type Place, trouble } from './place.ts'
+import { walkAlone } from './alone.ts'
+import { open, type Place } from './place.ts'
 import { must, step } from './step.ts'
 
 export const phone = { viewport: { width: 390, height: 844 }, hasTouch: true }
@@ -352,24 +353,4 @@ export async function walkRotation(browser: Browser, place: Place): Promise<void
 }
 
 /** The changing codes alone: `npm run e2e:rotation`, for a real server. */
-export async function main(): Promise<void> {
-  const place = await findPlace()
-  const browser = await launch()
-  try {
-    await walkRotation(browser, place)
-    must(trouble.length === 0, `no uncaught error and no CSP refusal, but: ${trouble.join(' | ')}`)
-  } catch (error) {
-    console.error(error)
-    for (const [index, page] of browser
-      .contexts()
-      .flatMap(context => context.pages())
-      .entries()) {
-      const path = `${process.env.ADMIT_E2E_OUT ?? '/tmp'}/failed-rotation-${index}.png`
-      await page.screenshot({ path, fullPage: true }).catch(() => undefined)
-    }
-    process.exitCode = 1
-  } finally {
-    await browser.close()
-    await place.close()
-  }
-}
+export const main = () => walkAlone('rotation', walkRotation)

@@ -1,7 +1,8 @@
 // The sandbox page in a real browser: the checklist with the network off for its offline step, every panel, keyboard, clearing.
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { check, type Visit } from './accessibility.ts'
-import { findPlace, launch, open, type Place, trouble } from './place.ts'
+import { walkAlone } from './alone.ts'
+import { open, type Place } from './place.ts'
 import { must, step } from './step.ts'
 
 const sizes = {
@@ -289,21 +290,4 @@ export async function walkSandbox(browser: Browser, place: Place): Promise<void>
 }
 
 /** The sandbox alone: `npm run e2e:sandbox`, for a server that was started with `--sandbox`. */
-export async function main(): Promise<void> {
-  const place = await findPlace()
-  const browser = await launch()
-  try {
-    await walkSandbox(browser, place)
-    must(trouble.length === 0, `no uncaught error and no CSP refusal, but: ${trouble.join(' | ')}`)
-  } catch (error) {
-    console.error(error)
-    for (const page of browser.contexts().flatMap(context => context.pages())) {
-      const path = `${process.env.ADMIT_E2E_OUT ?? '/tmp'}/failed-sandbox.png`
-      await page.screenshot({ path, fullPage: true }).catch(() => undefined)
-    }
-    process.exitCode = 1
-  } finally {
-    await browser.close()
-    await place.close()
-  }
-}
+export const main = () => walkAlone('sandbox', walkSandbox)
