@@ -101,14 +101,16 @@ async function withCamera(page: Page): Promise<void> {
     canvas.height = 720
     const context = canvas.getContext('2d')
     let held: HTMLImageElement | null = null
+    // By a timer and asked for frame by frame: a page that nothing paints draws no animation frames.
+    const streams: CanvasCaptureMediaStreamTrack[] = []
     const draw = () => {
       if (!context) return
       context.fillStyle = '#30343a'
       context.fillRect(0, 0, 1280, 720)
       if (held) context.drawImage(held, 400, 120, 480, 480)
-      requestAnimationFrame(draw)
+      for (const track of streams) track.requestFrame()
     }
-    draw()
+    setInterval(draw, 60)
     Object.assign(window, {
       hold: (url: string) => {
         held = new Image()
@@ -116,14 +118,21 @@ async function withCamera(page: Page): Promise<void> {
         return held.decode()
       },
     })
-    navigator.mediaDevices.getUserMedia = async () => canvas.captureStream(15)
+    navigator.mediaDevices.getUserMedia = async () => {
+      const stream = canvas.captureStream(0)
+      streams.push(stream.getVideoTracks()[0] as CanvasCaptureMediaStreamTrack)
+      return stream
+    }
   })
 }
 
 const hold = (page: Page, image: string) =>
   page.evaluate(url => (window as unknown as { hold: (url: string) => Promise<void> }).hold(url), image)
 
-const openPanel = (page: Page) => page.getByRole('button', { name: 'A gate asks for proof' }).click()
+async function openPanel(page: Page): Promise<void> {
+  await page.bringToFront()
+  await page.getByRole('button', { name: 'A gate asks for proof' }).click()
+}
 const closePanel = (page: Page) => page.locator('dialog').getByRole('button', { name: 'Close' }).click()
 
 async function answerOn(page: Page): Promise<string> {
