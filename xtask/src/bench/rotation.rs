@@ -161,7 +161,7 @@ struct Measured {
     modules: f64,
 }
 
-/// The gate's copy of the core in Node, whose engine is Chromium's.
+/// The gate's copy of the core in Chromium.
 fn on_gate(secret: &SigningSecret, codes: &Codes) -> Result<BTreeMap<String, Measured>> {
     wasm::build()?;
     web::install()?;
@@ -185,7 +185,7 @@ fn on_gate(secret: &SigningSecret, codes: &Codes) -> Result<BTreeMap<String, Mea
         .context("cannot run node")?;
     node.stdin.take().context("no standard input")?.write_all(asked.to_string().as_bytes())?;
     let end = node.wait_with_output()?;
-    ensure!(end.status.success(), "the measurement in node failed");
+    ensure!(end.status.success(), "the measurement in the browser failed");
     let told: BTreeMap<String, serde_json::Value> = serde_json::from_slice(&end.stdout)?;
     let number = |of: &serde_json::Value, name: &str| {
         of.get(name).and_then(serde_json::Value::as_f64).unwrap_or(f64::NAN)
