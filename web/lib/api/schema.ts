@@ -1781,7 +1781,7 @@ export interface components {
         OfflineConflict: {
             /** Format: int64 */
             apart_ms: number;
-            /** @description When it was found. */
+            /** @description When the entry too many was made. */
             at: string;
             /** @description The entry that counts: the earliest for certain. */
             first: components["schemas"]["Side"];

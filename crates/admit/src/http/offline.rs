@@ -165,7 +165,7 @@ pub(super) struct OfflineConflict {
     order_certain: bool,
     /// Nobody can have been at both gates in that time: somebody else had a copy.
     fraud: bool,
-    /// When it was found.
+    /// When the entry too many was made.
     at: String,
 }
 
@@ -347,7 +347,7 @@ pub(super) async fn sync(
     let answer = offline::sync(&app, &device, contact, input.after).await?;
     let book = app.books.now();
     let view = book.events.get(&device.event).ok_or(Error::NotFound("event"))?;
-    let conflict = |story| OfflineConflict::of(&app, &book, view, story, Some(&device));
+    let conflict = |story| OfflineConflict::of(&book, view, story, Some(&device));
     Ok(Answer(SyncAnswer {
         refused: answer
             .synced
@@ -396,13 +396,7 @@ impl Side {
 }
 
 impl OfflineConflict {
-    fn of(
-        app: &App,
-        book: &Book,
-        view: &EventView,
-        story: &offline::Story,
-        asker: Option<&Device>,
-    ) -> Self {
+    fn of(book: &Book, view: &EventView, story: &offline::Story, asker: Option<&Device>) -> Self {
         let [first, second] = &story.sides;
         let is_mine = |told: &Told| asker.is_some_and(|device| device.number == told.entry.device);
         Self {
@@ -421,7 +415,7 @@ impl OfflineConflict {
             apart_ms: story.apart_ms(),
             order_certain: story.order_certain(),
             fraud: story.is_fraud(view),
-            at: clock::rfc3339(app.now()),
+            at: clock::rfc3339(second.entry.at),
         }
     }
 }
@@ -440,7 +434,7 @@ pub(super) async fn conflicts(
     let stories = offline::conflicts(&app, view.event.number).await?;
     let book = app.books.now();
     let forensic = |story: &offline::Story| ForensicConflict {
-        conflict: OfflineConflict::of(&app, &book, &view, story, None),
+        conflict: OfflineConflict::of(&book, &view, story, None),
         entries: story
             .entries
             .iter()

@@ -146,6 +146,8 @@ async fn two_gates_that_both_admitted_are_told_with_the_earliest_for_certain_fir
     assert_eq!(other["notices"][0]["mine"], "second");
     let desk = conflicts(&app).await;
     assert_eq!((desk.len(), &desk[0]["id"]), (1, &conflict["id"]));
+    app.wait(60_000);
+    assert_eq!(conflicts(&app).await[0]["at"], desk[0]["second"]["at"]);
     assert_eq!(desk[0]["entries"].as_array().unwrap().len(), 2);
     assert_eq!(entries(&app).await, 2);
 }
