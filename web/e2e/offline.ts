@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Browser, BrowserContext, Page, Route } from 'playwright-core'
 import { walkAlone } from './alone.ts'
 import { launchKept, open, type Place } from './place.ts'
-import { must, step } from './step.ts'
+import { must, step, until } from './step.ts'
 
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true }
 const ADMISSIONS = '**/v1/gate/admissions'
@@ -553,19 +553,23 @@ async function oneTab(context: BrowserContext, first: Page, stage: Stage): Promi
 
 /** The rules that the scanner has kept name this ticket type. */
 const knowsType = (gate: Page, name: string) =>
-  gate.waitForFunction(async wanted => {
-    const database = await new Promise<IDBDatabase>((resolve, reject) => {
-      const opening = indexedDB.open('admit-gate')
-      opening.onsuccess = () => resolve(opening.result)
-      opening.onerror = () => reject(opening.error)
-    })
-    const setup = await new Promise<unknown>(resolve => {
-      const reading = database.transaction('facts').objectStore('facts').get('setup')
-      reading.onsuccess = () => resolve(reading.result)
-    })
-    database.close()
-    return JSON.stringify(setup).includes(wanted)
-  }, name)
+  until(
+    gate,
+    async wanted => {
+      const database = await new Promise<IDBDatabase>((resolve, reject) => {
+        const opening = indexedDB.open('admit-gate')
+        opening.onsuccess = () => resolve(opening.result)
+        opening.onerror = () => reject(opening.error)
+      })
+      const setup = await new Promise<unknown>(resolve => {
+        const reading = database.transaction('facts').objectStore('facts').get('setup')
+        reading.onsuccess = () => resolve(reading.result)
+      })
+      database.close()
+      return JSON.stringify(setup).includes(wanted)
+    },
+    name,
+  )
 
 /** Made at the desk in plain words, kept at the gates: one scanner may admit alone, the other may not, and some none. */
 async function policies(north: Page, south: Page, stage: Stage): Promise<void> {

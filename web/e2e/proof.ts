@@ -150,12 +150,7 @@ async function byCamera(gate: Page, wallet: Page): Promise<string> {
     ).featurePolicy.allowsFeature('camera'),
   )
   must(allowed, 'the camera allowed on the page of tickets')
-  await wallet.waitForFunction(async () => {
-    const urls = await Promise.all(
-      (await caches.keys()).map(async name => (await (await caches.open(name)).keys()).map(one => one.url)),
-    )
-    return urls.flat().some(url => url.includes('zxing_reader'))
-  })
+  await wallet.locator('[data-reads-offline]').waitFor()
   await wallet.context().setOffline(true)
   await openPanel(wallet)
   await wallet.locator('.ask-camera video:not([hidden])').waitFor()

@@ -7,7 +7,7 @@ import { prepareZXingModule, readBarcodes } from 'zxing-wasm/reader'
 import { check } from './accessibility.ts'
 import { walkAlone } from './alone.ts'
 import { open, type Place } from './place.ts'
-import { must, step } from './step.ts'
+import { kept, must, step } from './step.ts'
 
 export const phone = { viewport: { width: 390, height: 844 }, hasTouch: true }
 export const INTERVAL_S = 15
@@ -225,7 +225,7 @@ async function keepsNoKeys(browser: Browser, desk: Page, place: Place, slug: str
 
 async function offline(attendee: Page, scan: (code: string) => Promise<Answer>): Promise<void> {
   await attendee.evaluate(() => navigator.serviceWorker.ready)
-  await attendee.waitForFunction(async () => (await caches.keys()).length > 0)
+  await kept(attendee)
   const before = await epochOn(attendee)
   const old = await codeOn(attendee)
   await attendee.context().setOffline(true)

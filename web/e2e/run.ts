@@ -14,7 +14,7 @@ import { walkProof } from './proof.ts'
 import { receiptAtDesk, receiptOffline, receiptOfTicket } from './receipts.ts'
 import { walkRotation } from './rotation.ts'
 import { walkSandbox } from './sandbox.ts'
-import { must, step } from './step.ts'
+import { kept, must, step } from './step.ts'
 
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true }
 
@@ -127,7 +127,7 @@ async function codeOf(attendee: Page): Promise<string> {
 
 async function offlineWallet(attendee: Page): Promise<void> {
   await attendee.evaluate(() => navigator.serviceWorker.ready)
-  await attendee.waitForFunction(async () => (await caches.keys()).length > 0)
+  await kept(attendee)
   await attendee.context().setOffline(true)
   await attendee.reload()
   await attendee.getByText('This is the copy from').waitFor()
@@ -263,7 +263,7 @@ async function rulesOnDevice(gate: Page): Promise<void> {
 async function outageAndRestart(gate: Page, code: string, live: Page): Promise<void> {
   await gate.waitForTimeout(3_200)
   await gate.evaluate(() => navigator.serviceWorker.ready)
-  await gate.waitForFunction(async () => (await caches.keys()).length > 0)
+  await kept(gate)
   await gate.context().setOffline(true)
   await gate.locator('.link.offline').waitFor()
   await wedge(gate, code)

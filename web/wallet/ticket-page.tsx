@@ -92,6 +92,7 @@ function TicketView({ kept, state, onBound, reload }: TicketViewProps) {
   const [failed, setFailed] = useState(false)
   const [checking, setChecking] = useState(false)
   const [asked, setAsked] = useState(false)
+  const [reads, setReads] = useState(false)
   const [going, setGoing] = useState<'give' | 'move' | null>(null)
   const { ticket } = kept
   const { event } = ticket
@@ -111,7 +112,10 @@ function TicketView({ kept, state, onBound, reload }: TicketViewProps) {
   useEffect(() => {
     if (answers && state.fresh) {
       void Asked.preload()
-      void import('../lib/camera/decoder.ts').then(part => part.keepDecoder()).catch(() => undefined)
+      import('../lib/camera/decoder.ts')
+        .then(part => part.keepDecoder())
+        .then(() => setReads(true))
+        .catch(() => undefined)
     }
   }, [answers, state.fresh])
 
@@ -125,7 +129,7 @@ function TicketView({ kept, state, onBound, reload }: TicketViewProps) {
   }
 
   return (
-    <article class="ticket">
+    <article class="ticket" data-reads-offline={reads || undefined}>
       <div class="stub-lift">
         <div class={`paper ${live ? 'live' : ''}`}>
           <CodePanel kept={kept} live={live} status={status} onBig={() => setBig(true)} />

@@ -10,9 +10,13 @@ const STALLED_MS = 4_000
 /** `seenAt`: when the frame was taken, for measuring how long a person waits. */
 type DecoderEvents = { read: (code: string, seenAt: number) => void; broken: () => void }
 
-/** Fetches the decoder once, so that the worker of an installed page keeps it for a time without a network. */
+/** Fetches the decoder once, so that the worker of an installed page keeps it for a time without a network; then it is kept. */
 export const keepDecoder = async (): Promise<void> => {
-  await navigator.serviceWorker?.ready
+  // A worker that is ready does not yet answer this page's requests; one that controls it does.
+  if ('serviceWorker' in navigator && !navigator.serviceWorker.controller)
+    await new Promise(done =>
+      navigator.serviceWorker.addEventListener('controllerchange', done, { once: true }),
+    )
   await Promise.all([wasmUrl, workerUrl].map(url => fetch(url)))
 }
 
