@@ -157,7 +157,12 @@ pub fn decide(
     history: Option<&History>,
     rules: &Rules,
 ) -> Decision {
-    let Some(history) = history else { return refuse(Reason::Unknown) };
+    let history = match history {
+        Some(history) => history,
+        // Nobody knows of such a ticket before it comes.
+        None if ticket.is_anonymous() => &History::FRESH,
+        None => return refuse(Reason::Unknown),
+    };
     let grant = ticket.grant();
     if let Some(last) = history.last
         && last.scan == scan.id

@@ -1,16 +1,17 @@
 //! What a gate is given to judge by itself, and how it judges: the same verification and the same
 //! [`decide`] as the server, over what the device knows.
 
-use data_encoding::BASE64URL_NOPAD;
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use serde::{Deserialize, Serialize};
 
 use crate::admission::{History, Rules, Scan, Verdict, decide};
-use crate::id::{DeviceNo, EventNo, GateNo, KeyNo, ScanId, TicketId, TypeNo, UnixMs};
+use crate::id::{DeviceNo, EventNo, GateNo, GateSet, KeyNo, ScanId, TicketId, TypeNo, UnixMs};
 use crate::link;
 use crate::offline::Policy;
 use crate::offline::device::Terms;
 use crate::pass::{Calendar, Direction, Pass, today};
 use crate::reason::Reason;
+use crate::ticket::anonymous::{IssuerKey, IssuerTerms};
 use crate::ticket::rotating::Challenge;
 use crate::ticket::{Algorithm, Invalid, KeyRing, RingKey, Verified, VerifyKey};
 
@@ -23,6 +24,9 @@ pub struct Setup {
     #[serde(default)]
     days: Vec<SetupDay>,
     keys: Vec<SetupKey>,
+    /// Keys of anonymous tickets.
+    #[serde(default)]
+    issuer_keys: Vec<SetupIssuer>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -72,6 +76,20 @@ struct SetupKey {
     not_after_ms: Option<i64>,
 }
 
+/// A key of anonymous tickets, with what they are good for.
+#[derive(Clone, Debug, Deserialize)]
+struct SetupIssuer {
+    public_key: String,
+    challenge_digest: String,
+    type_number: u8,
+    not_before_s: u32,
+    expires_s: u32,
+    max_uses: u8,
+    gates: u16,
+    #[serde(default)]
+    not_after_ms: Option<i64>,
+}
+
 /// A device's answer about a code, before or without the server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LocalVerdict {
@@ -98,6 +116,10 @@ pub struct LocalTicket {
     pub type_number: u8,
     /// Name of its type; empty when the device does not know the type.
     pub type_name: String,
+    /// Whether its issuer signed it unseen.
+    pub anonymous: bool,
+    /// Until when it is good, Unix ms; none for no bound.
+    pub expires_at_ms: Option<i64>,
 }
 
 /// A device's rules, ready to judge.
@@ -130,6 +152,9 @@ impl Judge {
         for key in &setup.keys {
             let entry = RingKey { key: verify_key(key)?, not_after: key.not_after_ms.map(UnixMs) };
             ring.add(event, KeyNo(key.key_id), entry);
+        }
+        for key in &setup.issuer_keys {
+            ring.add_issuer(issuer_key(event, key)?);
         }
         Some(Self {
             event,
@@ -244,6 +269,8 @@ impl Judge {
             number: ticket.grant().ticket.to_string(),
             type_number: number,
             type_name: type_name.unwrap_or_default(),
+            anonymous: ticket.is_anonymous(),
+            expires_at_ms: Some(i64::from(ticket.grant().expires_s) * 1000).filter(|at| *at != 0),
         }
     }
 }
@@ -281,10 +308,23 @@ fn verify_key(key: &SetupKey) -> Option<VerifyKey> {
     }
 }
 
+fn issuer_key(event: EventNo, key: &SetupIssuer) -> Option<IssuerKey> {
+    let spki = BASE64URL_NOPAD.decode(key.public_key.as_bytes()).ok()?;
+    let challenge = HEXLOWER.decode(key.challenge_digest.as_bytes()).ok()?.try_into().ok()?;
+    let terms = IssuerTerms {
+        event,
+        type_no: TypeNo(key.type_number),
+        not_before_s: key.not_before_s,
+        expires_s: key.expires_s,
+        max_uses: key.max_uses,
+        gates: GateSet(key.gates),
+    };
+    IssuerKey::new(&spki, challenge, terms, key.not_after_ms.map(UnixMs))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::GateSet;
     use crate::pass::Lasts;
     use crate::ticket::tests::{EVENT, secret};
     use crate::ticket::{Format, Grant};

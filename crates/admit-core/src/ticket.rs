@@ -1,5 +1,6 @@
 //! What a ticket is: a signed grant, and the only place where bytes become [`Verified`].
 
+pub mod anonymous;
 pub mod compact;
 pub mod jwt;
 pub mod rotating;
@@ -11,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 
+use self::anonymous::IssuerKey;
 use self::rotating::Challenge;
 use crate::id::{Digest, EventNo, GateSet, KeyNo, TicketId, TypeNo, UnixMs, hmac_sha256};
 
@@ -60,6 +62,7 @@ pub struct Verified {
     grant: Grant,
     digest: Digest,
     epoch: Option<u32>,
+    anonymous: bool,
 }
 
 impl Verified {
@@ -77,6 +80,11 @@ impl Verified {
     pub fn epoch(&self) -> Option<u32> {
         self.epoch
     }
+
+    /// Whether its issuer signed it unseen: then it is on no books before it is used.
+    pub fn is_anonymous(&self) -> bool {
+        self.anonymous
+    }
 }
 
 /// The key that locks what a gate may read of a ticket only while the ticket is in front of it
@@ -89,6 +97,8 @@ pub fn lock_key(code: &str) -> Option<[u8; 32]> {
         compact::Unverified::read(code)?.signature
     } else if code.starts_with(rotating::PREFIX) {
         rotating::Unverified::read(code)?.signature
+    } else if code.starts_with(anonymous::PREFIX) {
+        return None;
     } else {
         jwt::Unverified::read(code)?.signature
     };
@@ -277,6 +287,8 @@ pub struct KeyRing {
     keys: BTreeMap<(EventNo, KeyNo), RingKey>,
     /// Secrets behind rotating codes, on servers.
     rotation: BTreeMap<EventNo, [u8; 32]>,
+    /// Keys of anonymous tickets, by how codes name them.
+    issuers: BTreeMap<(EventNo, [u8; anonymous::SHORT_KEY_BYTES]), IssuerKey>,
 }
 
 impl KeyRing {
@@ -288,6 +300,16 @@ impl KeyRing {
     /// Adds the secret behind an event's rotating codes; only servers have it.
     pub fn add_rotation(&mut self, event: EventNo, secret: [u8; 32]) {
         self.rotation.insert(event, secret);
+    }
+
+    /// Adds a key of anonymous tickets.
+    pub fn add_issuer(&mut self, key: IssuerKey) {
+        self.issuers.insert((key.terms().event, key.short_id()), key);
+    }
+
+    /// Keys of an event's anonymous tickets.
+    pub fn issuers(&self, event: EventNo) -> impl Iterator<Item = &IssuerKey> {
+        self.issuers.iter().filter(move |((of, _), _)| *of == event).map(|(_, key)| key)
     }
 
     /// Reads `code` and checks that it is a genuine ticket for `event`; touches nothing but memory.
@@ -315,18 +337,24 @@ impl KeyRing {
             let key = self.key(event, token.grant.event, token.key_no, now)?;
             token.check(key)?;
             unchallenged(challenge)?;
-            Ok(Self::verified(token.grant, None))
+            Ok(Self::verified(token.grant, None, false))
         } else if code.starts_with(rotating::PREFIX) {
             let token = rotating::Unverified::read(code).ok_or(Invalid::Malformed)?;
             token.check_issuer(self.key(event, token.grant.event, token.key_no, now)?)?;
             let epoch = token.check_holder(self.rotation.get(&event), challenge, now)?;
-            Ok(Self::verified(token.grant, epoch))
+            Ok(Self::verified(token.grant, epoch, false))
+        } else if code.starts_with(anonymous::PREFIX) {
+            let token = anonymous::Unverified::read(code).ok_or(Invalid::Malformed)?;
+            let key = self.issuer(event, token.key, now)?;
+            let grant = key.check(&token)?;
+            token.check_holder(&grant, challenge)?;
+            Ok(Self::verified(grant, None, true))
         } else {
             let token = jwt::Unverified::read(code).ok_or(Invalid::Malformed)?;
             let key = self.key(event, token.event, token.key_no, now)?;
             let grant = token.check(key)?;
             unchallenged(challenge)?;
-            Ok(Self::verified(grant, None))
+            Ok(Self::verified(grant, None, false))
         }
     }
 
@@ -357,8 +385,23 @@ impl KeyRing {
         Ok(&entry.key)
     }
 
-    fn verified(grant: Grant, epoch: Option<u32>) -> Verified {
-        Verified { grant, digest: grant.digest(), epoch }
+    /// The key of an anonymous code. Its name does not tell the event: one that is known, but of another
+    /// event, is told as such.
+    fn issuer(
+        &self,
+        event: EventNo,
+        name: [u8; anonymous::SHORT_KEY_BYTES],
+        now: UnixMs,
+    ) -> Result<&IssuerKey, Invalid> {
+        let Some(key) = self.issuers.get(&(event, name)) else {
+            let elsewhere = self.issuers.keys().any(|(_, known)| *known == name);
+            return Err(if elsewhere { Invalid::WrongEvent } else { Invalid::UnknownKey });
+        };
+        if key.is_over(now) { Err(Invalid::RetiredKey) } else { Ok(key) }
+    }
+
+    fn verified(grant: Grant, epoch: Option<u32>, anonymous: bool) -> Verified {
+        Verified { grant, digest: grant.digest(), epoch, anonymous }
     }
 }
 

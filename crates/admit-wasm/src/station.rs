@@ -106,7 +106,8 @@ impl Station {
         };
         let local = self.device.judge(&ticket, scan, gate, now);
         let first = self.device.first_entry(ticket.digest());
-        let effects = self.device.present(scan, ticket, gate, online, now);
+        let mut effects = self.device.hold(&ticket, code);
+        effects.extend(self.device.present(scan, ticket, gate, online, now));
         let reason = match local {
             Verdict::Admit(_) => None,
             Verdict::Refuse(reason) => Some(reason),

@@ -41,6 +41,9 @@ pub enum Fault {
     /// The ticket that a transfer ended was issued anew before.
     #[error("transfer {0} was followed by a new ticket before")]
     ReissuedTwice(u64),
+    /// The same anonymous ticket was exchanged by an earlier leaf.
+    #[error("the same ticket was exchanged by entry {0}")]
+    ExchangedTwice(u64),
     /// It quotes a checkpoint of another log.
     #[error("the leaf quotes a checkpoint of another log")]
     OtherLog,
@@ -71,6 +74,7 @@ pub struct Audit {
     /// The same, the other way round.
     admissions: HashMap<[u8; 32], u64>,
     issues: HashMap<[u8; 32], u64>,
+    exchanges: HashMap<[u8; 32], u64>,
     /// Transfers whose new ticket was issued.
     reissued: HashSet<u64>,
 }
@@ -134,6 +138,11 @@ impl Audit {
                 self.admitted.insert(index, leaf.tag);
             }
             Kind::Undo => self.undo(&leaf)?,
+            Kind::Exchange => {
+                if let Some(earlier) = self.exchanges.insert(leaf.tag, index) {
+                    return Err(Fault::ExchangedTwice(earlier));
+                }
+            }
             _ => {}
         }
         self.kinds.push(leaf.kind);
@@ -178,8 +187,8 @@ impl Audit {
     fn reissue(&mut self, leaf: &Leaf) -> Result<(), Fault> {
         let Some(about) = leaf.refers else { return Ok(()) };
         let place = usize::try_from(about).unwrap_or(usize::MAX);
-        let transfer = self.kinds.get(place) == Some(&Kind::Transfer);
-        if transfer && !self.reissued.insert(about) {
+        let ended = [Some(&Kind::Transfer), Some(&Kind::Exchange)];
+        if ended.contains(&self.kinds.get(place)) && !self.reissued.insert(about) {
             return Err(Fault::ReissuedTwice(about));
         }
         Ok(())
@@ -205,7 +214,7 @@ fn needs_a_leaf(kind: Kind) -> bool {
 /// Public kinds have a body and nothing else; the others have none.
 fn check_fields(leaf: &Leaf) -> Result<(), Fault> {
     const NONE: [u8; 32] = [0; 32];
-    let public = matches!(leaf.kind, Kind::Genesis | Kind::Key | Kind::Rollback);
+    let public = matches!(leaf.kind, Kind::Genesis | Kind::Key | Kind::Rollback | Kind::Issuer);
     let fine = if public {
         !leaf.body.is_empty() && leaf.tag == NONE && leaf.commit == NONE
     } else {
@@ -217,8 +226,14 @@ fn check_fields(leaf: &Leaf) -> Result<(), Fault> {
 /// The kinds of leaves that one of this kind can be about.
 fn may_refer_to(kind: Kind) -> &'static [Kind] {
     match kind {
-        Kind::Genesis | Kind::Key | Kind::Rollback => &[],
-        Kind::Issue => &[Kind::Issue, Kind::Revoke, Kind::Transfer],
+        Kind::Genesis
+        | Kind::Key
+        | Kind::Rollback
+        | Kind::Issuer
+        | Kind::BlindSign
+        | Kind::Exchange
+        | Kind::Withdraw => &[],
+        Kind::Issue => &[Kind::Issue, Kind::Revoke, Kind::Transfer, Kind::Exchange],
         Kind::Undo => &[Kind::Admit, Kind::Import],
         Kind::Admit | Kind::Import | Kind::Bind | Kind::Exit | Kind::Transfer => &[Kind::Issue],
         Kind::Revoke | Kind::Reinstate => &[Kind::Issue, Kind::Revoke, Kind::Reinstate],
@@ -256,6 +271,17 @@ mod tests {
 
     fn fault(leaves: &[Leaf]) -> Option<(u64, Fault)> {
         audit(leaves).err().map(|finding| (finding.index, finding.fault))
+    }
+
+    #[test]
+    fn an_anonymous_ticket_is_exchanged_once_and_followed_by_one_ticket() {
+        let exchange = || fact(Kind::Exchange, 1, None);
+        let issue = |ticket, about| fact(Kind::Issue, ticket, Some(about));
+        assert_eq!(fault(&[genesis(), exchange(), issue(2, 1)]), None);
+        let twice = fault(&[genesis(), exchange(), exchange()]);
+        assert_eq!(twice, Some((2, Fault::ExchangedTwice(1))));
+        let two = fault(&[genesis(), exchange(), issue(2, 1), issue(3, 1)]);
+        assert_eq!(two, Some((3, Fault::ReissuedTwice(1))));
     }
 
     #[test]

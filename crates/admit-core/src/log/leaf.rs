@@ -16,6 +16,7 @@ use crate::id::{
 };
 use crate::reason::Reason;
 use crate::ticket::Algorithm;
+use crate::ticket::anonymous::IssuerTerms;
 
 /// The version of the layout.
 const VERSION: u8 = 1;
@@ -84,6 +85,14 @@ kinds! {
     Exit = 13, "exit";
     /// A ticket went to another holder or another phone; refers to its issue.
     Transfer = 14, "transfer";
+    /// A key of anonymous tickets was added or changed; the body says which, and for what.
+    Issuer = 15, "issuer_key";
+    /// An anonymous ticket was signed, unseen.
+    BlindSign = 16, "blind_sign";
+    /// An anonymous ticket was exchanged for another, whose issue refers to this.
+    Exchange = 17, "exchange";
+    /// An anonymous ticket was withdrawn by its number.
+    Withdraw = 18, "withdraw";
 }
 
 impl Kind {
@@ -236,7 +245,7 @@ impl Fact {
         // An entry is one entry, wherever it was decided.
         let once_kind = [if self.kind == Kind::Import { Kind::Admit } else { self.kind }.number()];
         match self.kind {
-            Kind::Issue | Kind::Admit | Kind::Import => {
+            Kind::Issue | Kind::Admit | Kind::Import | Kind::Exchange => {
                 hmac_sha256(&key.0, &[b"tag\0", &once_kind, &ticket, &use_no])
             }
             _ => {
@@ -317,6 +326,28 @@ impl Leaf {
         }
         body.extend(public_key.unwrap_or_default().iter().filter(|_| public_key.is_some()));
         Self::public(Kind::Key, at, body)
+    }
+
+    /// A key of anonymous tickets: `key_id[32] | type u8 | day i32 (days since 1970, -1 for none) |
+    /// not_before u32 | expires u32 | max_uses u8 | gates u16 | retired_at i64 (-1 for none) |
+    /// SubjectPublicKeyInfo`.
+    pub fn issuer(
+        (key_id, spki): (&[u8; 32], &[u8]),
+        terms: &IssuerTerms,
+        day: Option<i32>,
+        retired_at: Option<UnixMs>,
+        at: UnixMs,
+    ) -> Self {
+        let mut body = key_id.to_vec();
+        body.push(terms.type_no.0);
+        body.extend(day.unwrap_or(-1).to_be_bytes());
+        body.extend(terms.not_before_s.to_be_bytes());
+        body.extend(terms.expires_s.to_be_bytes());
+        body.push(terms.max_uses);
+        body.extend(terms.gates.0.to_be_bytes());
+        body.extend(retired_at.map_or(-1, |at| at.0).to_be_bytes());
+        body.extend(spki);
+        Self::public(Kind::Issuer, at, body)
     }
 
     /// The database is older than the last checkpoint that was signed.

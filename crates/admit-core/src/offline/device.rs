@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::clock::{Clock, Now};
 use super::effect::{Answer, Effect, Intent, Kept, Report, Written};
-use super::journal::{BEGINNING, ChainHash, JournalEntry, REPORT_ENTRIES_MAX};
+use super::journal::{BEGINNING, ChainHash, JournalEntry, REPORT_BEARERS_MAX, REPORT_ENTRIES_MAX};
 use super::known::{Known, ShortDigest};
 use super::{Policy, Word};
 use crate::admission::{
@@ -20,6 +20,7 @@ use crate::pass::{Calendar, Direction, GateDay, Pass, Presence, today};
 use crate::reason::Reason;
 use crate::spent::{ENTRIES_MAX, SpentEntry, SpentList};
 use crate::ticket::Verified;
+use crate::ticket::anonymous::plain;
 
 /// What the event says about going on without the server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -104,6 +105,8 @@ pub struct Device {
     types_to_return: BTreeSet<TypeNo>,
     shown: BTreeSet<u64>,
     notified: BTreeSet<u64>,
+    /// Codes of anonymous tickets of which the server may not know.
+    bearers: BTreeMap<Digest, String>,
 }
 
 impl Device {
@@ -129,6 +132,7 @@ impl Device {
             types_to_return: BTreeSet::new(),
             shown: BTreeSet::new(),
             notified: BTreeSet::new(),
+            bearers: BTreeMap::new(),
         }
     }
 
@@ -171,6 +175,9 @@ impl Device {
                     self.peers.entry(digest).or_default().insert((device, sequence));
                 }
             }
+            Kept::Bearer(digest, code) => {
+                self.bearers.insert(digest, code);
+            }
             Kept::Clock(newest, offset, contact) => {
                 self.clock = Clock::restored(newest, offset);
                 self.last_contact = contact;
@@ -197,6 +204,17 @@ impl Device {
     /// The event's terms as the server says them now.
     pub fn set_terms(&mut self, terms: Terms) {
         self.terms = terms;
+    }
+
+    /// Keeps the code of an anonymous ticket that is presented next: the server can know of such a ticket
+    /// only by its code. Nothing for other tickets.
+    pub fn hold(&mut self, ticket: &Verified, code: &str) -> Vec<Effect> {
+        let known = self.bearers.contains_key(&ticket.digest());
+        // An answer to a gate is good for no other: what is kept is the ticket itself.
+        let code = plain(code).filter(|_| ticket.is_anonymous() && !known);
+        let Some(code) = code else { return Vec::new() };
+        self.bearers.insert(ticket.digest(), code.clone());
+        vec![Effect::Keep(Kept::Bearer(ticket.digest(), code))]
     }
 
     /// A genuine code is presented under an id that was drawn for it. With `online`, the server is
@@ -441,13 +459,19 @@ impl Device {
     /// What there is to tell. Leases are given back only together with the last of what was done
     /// under them.
     pub fn report(&self) -> Report {
-        let entries: Vec<_> = self
-            .outbox
-            .iter()
-            .take(REPORT_ENTRIES_MAX)
-            .filter_map(|sequence| self.journal.get(sequence))
-            .map(|written| (written.entry, written.hash))
-            .collect();
+        let mut bearers = BTreeMap::new();
+        let mut entries = Vec::new();
+        let told = self.outbox.iter().filter_map(|sequence| self.journal.get(sequence));
+        for written in told.take(REPORT_ENTRIES_MAX) {
+            let digest = written.entry.digest;
+            if let Some(code) = self.bearers.get(&digest) {
+                if bearers.len() >= REPORT_BEARERS_MAX && !bearers.contains_key(&digest) {
+                    break;
+                }
+                bearers.insert(digest, code.clone());
+            }
+            entries.push((written.entry, written.hash));
+        }
         let complete = entries.len() == self.outbox.len();
         Report {
             entries,
@@ -456,7 +480,16 @@ impl Device {
             returned: self.to_return.iter().filter(|_| complete).copied().collect(),
             returned_types: self.types_to_return.iter().filter(|_| complete).copied().collect(),
             pending: self.outbox.len(),
+            bearers: bearers.into_values().collect(),
         }
+    }
+
+    /// Codes that no entry needs any more are forgotten.
+    fn drop_bearers(&mut self) {
+        let told = self.outbox.iter().filter_map(|sequence| self.journal.get(sequence));
+        let mut needed: BTreeSet<Digest> = told.map(|written| written.entry.digest).collect();
+        needed.extend(self.intents.values().map(|intent| intent.digest));
+        self.bearers.retain(|digest, _| needed.contains(digest));
     }
 
     /// Takes in the answer to a report that was sent at `sent` and answered at `heard`.
@@ -475,6 +508,7 @@ impl Device {
             .collect();
         if !acknowledged.is_empty() {
             keep.push(Kept::Acknowledged(acknowledged));
+            self.drop_bearers();
         }
         let cursor = self.known.cursor();
         if self.known.learn(answer.from, answer.next, &answer.changes)

@@ -60,6 +60,9 @@ pub enum Kept {
     Shown(u64),
     /// Entries that another gate told of directly, by their numbers in its journal.
     Peer(DeviceNo, Vec<(u64, Digest)>),
+    /// The code of an anonymous ticket that was presented: without it the server could not know the
+    /// ticket that an entry is about.
+    Bearer(Digest, String),
     /// The newest time, the offset of the clock that people set, and the last contact.
     Clock(Option<UnixMs>, i64, Option<UnixMs>),
 }
@@ -101,6 +104,8 @@ pub struct Report {
     pub returned_types: Vec<TypeNo>,
     /// How many entries wait, these included.
     pub pending: usize,
+    /// Codes of the anonymous tickets that these entries are about.
+    pub bearers: Vec<String>,
 }
 
 /// What the server answers.

@@ -8,6 +8,8 @@ use crate::id::{DeviceNo, Digest, GateNo, ScanId, UnixMs};
 
 /// Most entries of one report: a long evening at one gate.
 pub const REPORT_ENTRIES_MAX: usize = 5000;
+/// Most codes of anonymous tickets in one report: half a megabyte.
+pub const REPORT_BEARERS_MAX: usize = 1000;
 /// Most entries of one write: more would hold up the scans that wait behind it.
 pub const SYNC_ENTRIES_MAX: usize = 500;
 

@@ -129,6 +129,7 @@ pub fn report(report: &Report) -> Value {
         "returned": returned,
         "returned_types": types,
         "pending": report.pending,
+        "bearer_codes": report.bearers,
     })
 }
 
@@ -212,6 +213,9 @@ pub fn kept(kept: &Kept) -> Value {
                 .collect();
             json!({"kind": "peer", "device": device.0, "entries": entries})
         }
+        Kept::Bearer(digest, code) => {
+            json!({"kind": "bearer", "digest": digest.to_string(), "code": code})
+        }
         Kept::Clock(newest, offset, contact) => json!({
             "kind": "clock", "newest": newest.map(|at| at.0), "offset": offset,
             "contact": contact.map(|at| at.0),
@@ -257,6 +261,7 @@ pub fn read_kept(text: &str) -> Option<Kept> {
                 |one: &Value| Some((one.get(0)?.as_u64()?, Digest(hex(one.get(1)?.as_str()?)?)));
             Kept::Peer(DeviceNo(int("device")?), all.iter().map(one).collect::<Option<_>>()?)
         }
+        "bearer" => Kept::Bearer(Digest(hex(string("digest")?)?), string("code")?.to_owned()),
         "shown" => Kept::Shown(value.get("notice")?.as_u64()?),
         "clock" => {
             Kept::Clock(int("newest").map(UnixMs), int("offset")?, int("contact").map(UnixMs))
@@ -325,6 +330,7 @@ mod tests {
             Kept::LeaseOver(TypeNo(2), 11),
             Kept::Shown(12),
             Kept::Peer(DeviceNo(3), vec![(1, Digest([4; 32]))]),
+            Kept::Bearer(Digest([9; 32]), "B1:A".to_owned()),
             Kept::Clock(Some(UnixMs(1)), -5, None),
         ];
         for one in all {
