@@ -4,6 +4,7 @@ use admit_core::id::{DeviceNo, EventNo, GateNo, GateSet, TypeNo, UnixMs};
 use admit_core::offline::Policy;
 use admit_core::offline::travel::Place;
 use admit_core::pass::Pass;
+use admit_core::sale::Sale;
 use admit_core::ticket::rotating;
 use admit_core::transfer::Transferable;
 use admit_core::vault::Sealed;
@@ -92,6 +93,29 @@ pub struct TypeDetails {
     pub pass: Pass,
     /// Whether they may be handed on, by today's settings.
     pub transferable: Transferable,
+    /// How they are sold, each signed unseen; none for tickets that are issued to somebody.
+    pub sale: Option<Sale>,
+}
+
+impl TypeDetails {
+    /// A type for one entry, at any gate and time, that asks for nothing else.
+    pub fn plain(name: impl Into<String>, quota: u32) -> Self {
+        Self {
+            name: name.into(),
+            description: String::new(),
+            quota,
+            max_uses: 1,
+            valid_from: None,
+            valid_until: None,
+            gates: GateSet::ANY,
+            rotation: None,
+            offline: Policy::Any,
+            lease_device: None,
+            pass: Pass::default(),
+            transferable: Transferable::No,
+            sale: None,
+        }
+    }
 }
 
 /// Who may admit the tickets of a type alone.

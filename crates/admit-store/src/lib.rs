@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod admission;
+pub mod anonymous;
 pub mod copy;
 pub mod event;
 pub mod key;
@@ -14,6 +15,7 @@ pub mod measure;
 pub mod offline;
 pub mod pass;
 pub mod postgres;
+pub mod sale;
 pub mod spent;
 pub mod sqlite;
 pub mod ticket;
@@ -40,6 +42,8 @@ pub trait Store:
     + spent::Spents
     + offline::Offlines
     + transfer::Transfers
+    + sale::Sales
+    + anonymous::Anonymous
 {
 }
 
@@ -53,6 +57,8 @@ impl<S> Store for S where
         + spent::Spents
         + offline::Offlines
         + transfer::Transfers
+        + sale::Sales
+        + anonymous::Anonymous
 {
 }
 

@@ -12,7 +12,7 @@ use admit_core::offline::known::{CHANGES_MAX, ShortDigest, change};
 use admit_core::offline::story::{Change, Stage, Story, Told};
 use admit_core::pass::Direction;
 use admit_core::stats::Outcome;
-use admit_core::ticket::digest;
+use admit_core::ticket::{Verified, digest};
 use async_trait::async_trait;
 
 use crate::Result;
@@ -47,6 +47,24 @@ pub struct Contact {
     pub returned_types: Vec<TypeNo>,
     /// How it is.
     pub state: DeviceReport,
+    /// The anonymous tickets among those, whose codes were checked.
+    pub bearers: Vec<Verified>,
+}
+
+impl Contact {
+    /// The anonymous ticket with this name: on no books before it is used.
+    pub(crate) fn bearer(&self, digest: Digest) -> Option<Identity> {
+        let bearer = self.bearers.iter().find(|bearer| bearer.digest() == digest)?.grant();
+        Some((bearer.ticket, bearer.type_no, bearer.max_uses))
+    }
+}
+
+/// Number, type and entries of a ticket.
+pub(crate) type Identity = (TicketId, TypeNo, u8);
+
+/// What the newest scan of a ticket says of it.
+pub(crate) fn identity_of(scans: &[ScanRecord]) -> Option<Identity> {
+    scans.first().map(|scan| (scan.ticket, scan.type_no, scan.max_uses))
 }
 
 /// What a device says of itself.
@@ -204,7 +222,7 @@ pub(crate) struct Known {
 
 impl Known {
     pub(crate) fn new(
-        (ticket, type_no, max_uses): (TicketId, TypeNo, u8),
+        (ticket, type_no, max_uses): Identity,
         history: History,
         scans: &[ScanRecord],
     ) -> Self {

@@ -7,6 +7,7 @@
 
 mod account;
 mod admission;
+mod anonymous;
 mod append;
 mod connect;
 mod copy;
@@ -19,6 +20,7 @@ mod migration;
 mod offline;
 mod pass;
 mod row;
+mod sale;
 mod spent;
 mod ticket;
 mod transfer;

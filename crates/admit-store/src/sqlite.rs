@@ -5,6 +5,7 @@
 
 mod account;
 mod admission;
+mod anonymous;
 mod copy;
 mod event;
 mod key;
@@ -15,6 +16,7 @@ mod offline;
 mod pass;
 mod reader;
 mod row;
+mod sale;
 mod spent;
 mod ticket;
 mod transfer;

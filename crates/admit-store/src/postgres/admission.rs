@@ -1,6 +1,8 @@
 //! Spending tickets in PostgreSQL: what is read, decided and written for a batch of scans, undoing,
 //! and reading the record.
 
+mod keys;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -29,6 +31,8 @@ use super::{Done, PostgresStore, query};
 use crate::admission::{Admissions, Preview, Recorded, ScanRecord, Undone, entry_before, stage};
 use crate::measure::Measures;
 use crate::{PAGE_ROWS_MAX, Result, StoreError, pass};
+
+pub(super) use keys::Keys;
 
 /// Locks the rows of tickets one after the other. The keys must come sorted by event and digest: the
 /// one order that everybody locks them in. LATERAL, because a plain join may be planned from the
@@ -74,42 +78,6 @@ pub(super) struct Found<'a> {
 
 /// What a device called a scan.
 type Name = (EventNo, DeviceNo, ScanId);
-
-/// Keys of the rows that a batch looks at, each once and in order.
-#[derive(Default)]
-pub(super) struct Keys {
-    spends: BTreeSet<(EventNo, Digest)>,
-    names: BTreeSet<Name>,
-    pub(super) events: Vec<i64>,
-}
-
-impl Keys {
-    pub(super) fn of<'a>(asked: impl Iterator<Item = &'a Asked>) -> Self {
-        let mut keys = Self::default();
-        for (ticket, scan, ..) in asked {
-            let event = ticket.grant().event;
-            keys.spends.insert((event, ticket.digest()));
-            keys.names.insert((event, scan.device, scan.id));
-        }
-        let events: BTreeSet<_> = keys.spends.iter().map(|(event, _)| number(*event)).collect();
-        keys.events = events.into_iter().collect();
-        keys
-    }
-
-    pub(super) fn spends(&self) -> (Vec<i64>, Vec<&[u8]>) {
-        self.spends.iter().map(|(event, digest)| (number(*event), digest.0.as_slice())).unzip()
-    }
-
-    pub(super) fn names(&self) -> (Vec<i64>, Vec<i64>, Vec<&[u8]>) {
-        let (mut events, mut devices, mut ids) = (Vec::new(), Vec::new(), Vec::new());
-        for (event, device, id) in &self.names {
-            events.push(number(*event));
-            devices.push(device.0);
-            ids.push(id.0.as_slice());
-        }
-        (events, devices, ids)
-    }
-}
 
 pub(super) fn number(event: EventNo) -> i64 {
     i64::from(event.0)

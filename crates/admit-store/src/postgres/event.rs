@@ -6,6 +6,7 @@ use admit_core::id::{DeviceNo, EventNo, GateNo, TypeNo, UnixMs};
 use admit_core::log::leaf::Leaf;
 use admit_core::offline::Policy;
 use admit_core::offline::travel::Place;
+use admit_core::sale::Sale;
 use admit_core::ticket::rotating::Kind;
 use admit_core::transfer::Transferable;
 use admit_core::vault::Sealed;
@@ -63,6 +64,7 @@ fn read_type(columns: &Columns<'_>) -> Result<TicketType> {
             lease_device: columns.int_or_none("lease_device")?.map(DeviceNo),
             pass: read_pass(columns)?,
             transferable: read_transferable(columns)?,
+            sale: read_sale(columns)?,
         },
         issued: columns.small("issued")?,
         lease: TypeLease {
@@ -70,6 +72,12 @@ fn read_type(columns: &Columns<'_>) -> Result<TicketType> {
             since: columns.int("lease_since")?,
         },
     })
+}
+
+/// How tickets of a type are sold, from a row that has the column.
+fn read_sale(columns: &Columns<'_>) -> Result<Option<Sale>> {
+    let Some(text) = columns.text_or_none("sale")? else { return Ok(None) };
+    Sale::of_text(&text).map(Some).ok_or_else(|| columns.corrupt("sale"))
 }
 
 fn read_policy(columns: &Columns<'_>) -> Result<Policy> {
@@ -230,11 +238,11 @@ async fn put_type(
     query(
         tx,
         "INSERT INTO ticket_type (event, number, name, description, quota, max_uses, valid_from,
-           valid_until, gates, rotation, interval_s, offline, lease_device, pass, transferable)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+           valid_until, gates, rotation, interval_s, offline, lease_device, pass, transferable, sale)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
          ON CONFLICT (event, number) DO UPDATE SET name = $3, description = $4, quota = $5,
            max_uses = $6, valid_from = $7, valid_until = $8, gates = $9, rotation = $10,
-           interval_s = $11, offline = $12, lease_device = $13, pass = $14, transferable = $15",
+           interval_s = $11, offline = $12, lease_device = $13, pass = $14, transferable = $15, sale = $16",
         &[
             &i64::from(event.0),
             &i64::from(number.0),
@@ -251,6 +259,7 @@ async fn put_type(
             &d.lease_device.map(|device| device.0),
             &d.pass.to_text(),
             &d.transferable.code(),
+            &d.sale.map(Sale::to_text),
         ],
     )
     .await?;

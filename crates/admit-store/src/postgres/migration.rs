@@ -11,6 +11,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_rotation.sql"),
     include_str!("migrations/0003_offline.sql"),
     include_str!("migrations/0004_passes.sql"),
+    include_str!("migrations/0005_anonymous.sql"),
 ];
 
 /// Names the lock; any number will do as long as it never changes.

@@ -8,10 +8,12 @@ use admit_core::log::leaf::{Leaf, LogKey};
 use admit_core::offline::effect::Denied;
 use admit_core::offline::journal::{ChainHash, SYNC_ENTRIES_MAX};
 use admit_core::offline::known::{CHANGES_MAX, ShortDigest};
+use admit_core::ticket::Verified;
 use async_trait::async_trait;
 use deadpool_postgres::{GenericClient, Transaction};
 
 use super::admission::{LOCK_SPENDS, number, read_history, read_scan};
+use super::anonymous::INSERT_FRESH;
 use super::append::{self, Rows, SpendRow};
 use super::lease::{held_types, lock_held_types, take_back_leases};
 use super::log::{self, Edges, Held};
@@ -22,7 +24,7 @@ use crate::admission::ScanRecord;
 use crate::log::Logged;
 use crate::offline::{
     Arrived, Chain, Contact, DeviceReport, DeviceState, Elsewhere, Ink, Known, Link, Offlines,
-    RECALLED_MAX, Settling, Synced, WITHDRAWN_MAX, denied, reason_code,
+    RECALLED_MAX, Settling, Synced, WITHDRAWN_MAX, denied, identity_of, reason_code,
 };
 use crate::spent::Conflict;
 use crate::{PAGE_ROWS_MAX, Result};
@@ -126,12 +128,19 @@ async fn insert_conflicts(tx: &Transaction<'_>, event: EventNo, all: &[Conflict]
     Ok(())
 }
 
-/// Locks tickets and reads their stories. Those that were never issued here are left out.
+/// Locks tickets and reads their stories. Those that were never issued here are left out. Anonymous ones
+/// are known by their scans, or by the codes that the device sent along.
 pub(super) async fn read_known(
     tx: &Transaction<'_>,
     event: EventNo,
     digests: &BTreeSet<Digest>,
+    contact: &Contact,
 ) -> Done<BTreeMap<Digest, Known>> {
+    let bearers: BTreeSet<_> = contact.bearers.iter().map(Verified::digest).collect();
+    let bearers: Vec<&[u8]> = bearers.iter().map(|digest| digest.0.as_slice()).collect();
+    if !bearers.is_empty() {
+        query(tx, INSERT_FRESH, &[&vec![number(event); bearers.len()], &bearers]).await?;
+    }
     // Sorted: the order in which everybody locks them.
     let names: Vec<&[u8]> = digests.iter().map(|digest| digest.0.as_slice()).collect();
     let events = vec![number(event); names.len()];
@@ -154,7 +163,17 @@ pub(super) async fn read_known(
         let scans = seq.and_then(|seq| chains.get(&seq)).map(Vec::as_slice).unwrap_or_default();
         Ok(Some((digest, Known::new(issued, history, scans))))
     })?;
-    Ok(known.into_iter().flatten().collect())
+    let mut known: BTreeMap<_, _> = known.into_iter().flatten().collect();
+    for (digest, (history, seq)) in &spends {
+        if known.contains_key(digest) {
+            continue;
+        }
+        let scans = seq.and_then(|seq| chains.get(&seq)).map(Vec::as_slice).unwrap_or_default();
+        if let Some(identity) = identity_of(scans).or(contact.bearer(*digest)) {
+            known.insert(*digest, Known::new(identity, *history, scans));
+        }
+    }
+    Ok(known)
 }
 
 /// The scans of several tickets, each from its newest back, by the position of the newest.
@@ -199,7 +218,7 @@ async fn sync(
         lock_held_types(tx, event, device).await?;
     }
     let digests = contact.entries.iter().map(|arrived| arrived.entry.digest).collect();
-    let mut tickets = read_known(tx, event, &digests).await?;
+    let mut tickets = read_known(tx, event, &digests, contact).await?;
     let held = log::hold(tx, edges, event).await?;
     // After the locks: what another server took in under them is seen.
     let mut journal = Chain { hashes: hashes(tx, event, device, &contact.entries).await? };

@@ -15,7 +15,7 @@ use super::offline::{self, Pen};
 use super::row::{Columns, collect};
 use super::{Done, PostgresStore, query};
 use crate::log::Logged;
-use crate::offline::{Known, Settling};
+use crate::offline::{Contact, Known, Settling};
 use crate::spent::{Conflict, IMPORT_ENTRIES_MAX, Import, Spents};
 use crate::{PAGE_ROWS_MAX, Result, StoreError};
 
@@ -85,7 +85,7 @@ async fn import_spent(
     (heard_at, key): (UnixMs, LogKey),
 ) -> Done<(Import, Option<u64>, Rows)> {
     let digests = entries.iter().map(|spent| spent.digest).collect();
-    let tickets = offline::read_known(tx, event, &digests).await?;
+    let tickets = offline::read_known(tx, event, &digests, &Contact::default()).await?;
     // After the locks: what another server took in under them is seen.
     let brought = read_brought(tx, event, device, entries).await?;
     let held = log::hold(tx, edges, event).await?;

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::{Client, Statement};
 
 use super::admission::{Asked, Batch, Found, Keys, LOCK_SPENDS, RULES, SCANS_BY_NAME};
+use super::anonymous::INSERT_FRESH;
 use super::append::{
     INSERT_LEAVES, INSERT_RECALLS, INSERT_SCANS, INSERT_TILES, NOTIFY, Rows, WRITE_LOGS,
     WRITE_SPENDS,
@@ -145,6 +146,7 @@ impl Pace {
 /// A session with its statements prepared.
 struct Session {
     client: Client,
+    insert_fresh: Statement,
     lock_spends: Statement,
     scans_by_name: Statement,
     rules: Statement,
@@ -166,6 +168,7 @@ impl Session {
         let client = target.connect(None).await?;
         client.batch_execute(SESSION).await?;
         Ok(Self {
+            insert_fresh: client.prepare(INSERT_FRESH).await?,
             lock_spends: client.prepare(LOCK_SPENDS).await?,
             scans_by_name: client.prepare(SCANS_BY_NAME).await?,
             rules: client.prepare(RULES).await?,
@@ -227,9 +230,17 @@ impl Session {
         let spends: super::Params<'_> = &[&events, &digests];
         let names: super::Params<'_> = &[&of_events, &devices, &ids];
         let rules: super::Params<'_> = &[&keys.events];
-        let (begun, spends, scans, rules, leases, returned) = tokio::join!(
+        let bearers = keys.bearers();
+        let fresh = async {
+            if bearers.0.is_empty() {
+                return Ok(0);
+            }
+            client.execute(&self.insert_fresh, &[&bearers.0, &bearers.1]).await
+        };
+        let (begun, fresh, spends, scans, rules, leases, returned) = tokio::join!(
             biased;
             client.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED"),
+            fresh,
             client.query(&self.lock_spends, spends),
             client.query(&self.scans_by_name, names),
             client.query(&self.rules, rules),
@@ -237,6 +248,7 @@ impl Session {
             client.query(&self.returned, spends),
         );
         begun?;
+        fresh?;
         let (spends, scans, rules, leases, returned) =
             (spends?, scans?, rules?, leases?, returned?);
         Ok(Batch::read(&Found {

@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_rotation.sql"),
     include_str!("migrations/0005_offline.sql"),
     include_str!("migrations/0006_passes.sql"),
+    include_str!("migrations/0007_anonymous.sql"),
 ];
 
 pub(super) fn run(connection: &mut Connection) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use admit_core::admission::Standing;
+use admit_core::admission::{History, Standing};
 use admit_core::id::{DeviceNo, Digest, EventNo, TypeNo, UnixMs};
 use admit_core::log::leaf::{Leaf, LogKey};
 use admit_core::offline::effect::Denied;
@@ -21,8 +21,8 @@ use super::writer::{Done, Work};
 use crate::admission::ScanRecord;
 use crate::log::Logged;
 use crate::offline::{
-    Arrived, Chain, Contact, DeviceReport, DeviceState, Elsewhere, Ink, Known, Link, Offlines,
-    Settling, Synced, WITHDRAWN_MAX, denied, reason_code,
+    Arrived, Chain, Contact, DeviceReport, DeviceState, Elsewhere, Identity, Ink, Known, Link,
+    Offlines, Settling, Synced, WITHDRAWN_MAX, denied, identity_of, reason_code,
 };
 use crate::spent::Conflict;
 use crate::{PAGE_ROWS_MAX, Result};
@@ -76,8 +76,14 @@ impl Ink for Pen<'_, '_> {
     }
 }
 
-/// A ticket that a device tells of, with its story; none when it was never issued here.
-pub(super) fn known(tx: &Connection, event: EventNo, digest: Digest) -> Result<Option<Known>> {
+/// A ticket that a device tells of, with its story; none when it was never issued here. An anonymous
+/// one is known by its scans, or by the code that the device sent along.
+pub(super) fn known(
+    tx: &Connection,
+    event: EventNo,
+    digest: Digest,
+    bearer: Option<Identity>,
+) -> Result<Option<Known>> {
     let mut statement = tx.prepare_cached(
         "SELECT id, type_no, max_uses FROM ticket WHERE event = ?1 AND digest = ?2",
     )?;
@@ -85,9 +91,13 @@ pub(super) fn known(tx: &Connection, event: EventNo, digest: Digest) -> Result<O
         Ok((columns.ticket("id")?, columns.type_no("type_no")?, columns.small("max_uses")?))
     })?;
     let spend = read_spend(tx, event, digest)?;
-    let (Some(issued), Some(spend)) = (issued, spend) else { return Ok(None) };
-    let scans = chain(tx, spend.last_seq, PAGE_ROWS_MAX)?;
-    Ok(Some(Known::new(issued, spend.history, &scans)))
+    let scans = chain(tx, spend.as_ref().and_then(|spend| spend.last_seq), PAGE_ROWS_MAX)?;
+    let history = spend.map(|spend| spend.history);
+    // What was issued has a row from then on; without one the books were set back.
+    let history = if issued.is_none() { history.or(Some(History::FRESH)) } else { history };
+    let issued = issued.or(identity_of(&scans)).or(bearer);
+    let (Some(issued), Some(history)) = (issued, history) else { return Ok(None) };
+    Ok(Some(Known::new(issued, history, &scans)))
 }
 
 /// Writes the rows of the tickets that a settlement changed.
@@ -126,7 +136,7 @@ fn sync(
         insert_journal(tx, (event, device), arrived, heard_at)?;
         let name = arrived.entry.digest;
         if let std::collections::btree_map::Entry::Vacant(vacant) = tickets.entry(name) {
-            vacant.insert(known(tx, event, name)?);
+            vacant.insert(known(tx, event, name, contact.bearer(name))?);
         }
         let Some(Some(ticket)) = tickets.get_mut(&name) else {
             synced.unknown.push(arrived.entry);

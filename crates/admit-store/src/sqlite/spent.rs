@@ -65,7 +65,7 @@ impl Importing<'_, '_, '_> {
     fn take_new(&mut self, spent: &SpentEntry) -> Result<()> {
         let Settling { event, device, .. } = self.settling;
         if let MapEntry::Vacant(vacant) = self.tickets.entry(spent.digest) {
-            vacant.insert(known(self.work.tx, event, spent.digest)?);
+            vacant.insert(known(self.work.tx, event, spent.digest, None)?);
         }
         let Some(Some(ticket)) = self.tickets.get_mut(&spent.digest) else {
             self.done.unknown.push(spent.sequence);

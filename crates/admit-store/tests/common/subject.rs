@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use admit_core::admission::Scan;
-use admit_core::id::{DeviceNo, EventNo, GateNo, GateSet, KeyNo, ScanId, TypeNo, UnixMs};
+use admit_core::id::{DeviceNo, EventNo, GateNo, KeyNo, ScanId, TypeNo, UnixMs};
 use admit_core::log::leaf::LogKey;
-use admit_core::offline::Policy;
-use admit_core::pass::{Direction, Pass};
+use admit_core::pass::Direction;
 use admit_core::ticket::{Algorithm, Format, KeyRing, RingKey, SigningSecret, Verified};
-use admit_core::transfer::Transferable;
 use admit_core::vault::Sealed;
 use admit_store::Store;
 use admit_store::admission::{Recorded, ScanRecord};
@@ -61,20 +59,7 @@ pub(crate) fn details(slug: &str) -> EventDetails {
 }
 
 pub(crate) fn kind(quota: u32) -> TypeDetails {
-    TypeDetails {
-        name: "Standard".to_owned(),
-        description: String::new(),
-        quota,
-        max_uses: 1,
-        valid_from: None,
-        valid_until: None,
-        gates: GateSet::ANY,
-        rotation: None,
-        offline: Policy::Any,
-        lease_device: None,
-        pass: Pass::default(),
-        transferable: Transferable::No,
-    }
+    TypeDetails::plain("Standard", quota)
 }
 
 pub(crate) fn new_ticket(event: EventNo, random: u32) -> NewTicket {

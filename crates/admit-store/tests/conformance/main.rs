@@ -5,10 +5,12 @@
 #[path = "../common/postgres.rs"]
 mod postgres;
 
+mod anonymous;
 mod log;
 mod offline;
 mod pass;
 mod rotation;
+mod sale;
 mod spent;
 #[path = "../common/subject.rs"]
 mod subject;
