@@ -62,6 +62,10 @@ pub struct AnswerTicket {
     pub type_no: TypeNo,
     /// Entries it is good for, 0 for any number.
     pub max_uses: u8,
+    /// Whether its issuer signed it unseen.
+    pub anonymous: bool,
+    /// Until when it is good, when it says so.
+    pub expires_at: Option<UnixMs>,
     /// Where it first entered.
     pub first: Option<Entry>,
     /// The holder's name, only when the event shows it at gates.
@@ -106,8 +110,8 @@ async fn decide(app: &App, device: &Device, presented: Presented) -> Result<Answ
         app.store.admit(ticket, scan, key).await?
     };
     match recorded {
-        Recorded::New(record, logged) => answer(app, &record, Some(logged)).await,
-        Recorded::Repeated(record) => answer(app, &record, None).await,
+        Recorded::New(record, logged) => answer(app, &ticket, &record, Some(logged)).await,
+        Recorded::Repeated(record) => answer(app, &ticket, &record, None).await,
         Recorded::IdReused => Err(Error::KeyMismatch),
     }
 }
@@ -194,7 +198,13 @@ pub async fn proof(
     Ok(Some(log::opened(app, record.event, found, record.fact(None))))
 }
 
-async fn answer(app: &App, record: &ScanRecord, logged: Option<Logged>) -> Result<Answer> {
+async fn answer(
+    app: &App,
+    verified: &Verified,
+    record: &ScanRecord,
+    logged: Option<Logged>,
+) -> Result<Answer> {
+    let ends = UnixMs(i64::from(verified.grant().expires_s) * 1000);
     let verdict = record.verdict().ok_or_else(|| Error::internal("an undo is no verdict"))?;
     let admitted = matches!(record.outcome, Outcome::Admit { .. });
     Ok(Answer {
@@ -205,6 +215,8 @@ async fn answer(app: &App, record: &ScanRecord, logged: Option<Logged>) -> Resul
             ticket: record.ticket,
             type_no: record.type_no,
             max_uses: record.max_uses,
+            anonymous: verified.is_anonymous(),
+            expires_at: Some(ends).filter(|ends| ends.0 != 0),
             first: record.first,
             name: name_if_shown(app, record).await?,
         }),

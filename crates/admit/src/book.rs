@@ -9,9 +9,11 @@ use admit_core::ticket::rotating::{self, Rotation};
 use admit_core::ticket::{Algorithm, Grant, KeyRing, RingKey, SigningSecret};
 use admit_store::Store;
 use admit_store::account::{Device, SecretHash};
+use admit_store::anonymous::Issuer;
 use admit_store::event::EventView;
 use admit_store::key::SigningKey;
 
+use crate::anonymous;
 use crate::error::{Error, Result};
 use crate::issuance::TokenFormat;
 use crate::secret;
@@ -45,6 +47,8 @@ pub struct Book {
     serial_keys: HashMap<EventNo, [u8; 32]>,
     /// Secrets behind codes that change.
     rotation: HashMap<EventNo, [u8; 32]>,
+    /// Keys of anonymous tickets, the oldest first.
+    issuers: BTreeMap<EventNo, Vec<Issuer>>,
 }
 
 impl Book {
@@ -94,6 +98,11 @@ impl Book {
         })
     }
 
+    /// Keys of an event's anonymous tickets, the oldest first. How much each has signed may be behind.
+    pub fn issuers(&self, event: EventNo) -> &[Issuer] {
+        self.issuers.get(&event).map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// The key that conceals serial numbers of an event.
     pub fn serial_key(&self, event: EventNo) -> Option<&[u8; 32]> {
         self.serial_keys.get(&event)
@@ -123,11 +132,18 @@ impl Book {
     }
 }
 
+/// What the books are read with.
+pub struct Secrets {
+    /// From which the secrets behind changing codes are made, event by event.
+    pub rotation: [u8; 32],
+    /// What issuers of anonymous tickets are named after.
+    pub host: String,
+}
+
 /// The books, replaced as a whole.
 pub struct Books {
     current: RwLock<Arc<Book>>,
-    /// From which the secrets behind changing codes are made, event by event.
-    rotation_key: [u8; 32],
+    secrets: Secrets,
     /// One reading at a time: of two at once the older could finish last, and bring a device back
     /// that the newer had seen removed.
     reading: tokio::sync::Mutex<()>,
@@ -135,16 +151,16 @@ pub struct Books {
 
 impl Books {
     /// Reads the books for the first time.
-    pub async fn read(store: &dyn Store, vault: &Vault, rotation_key: [u8; 32]) -> Result<Self> {
-        let book = read(store, vault, &rotation_key).await?;
+    pub async fn read(store: &dyn Store, vault: &Vault, secrets: Secrets) -> Result<Self> {
+        let book = read(store, vault, &secrets).await?;
         let reading = tokio::sync::Mutex::default();
-        Ok(Self { current: RwLock::new(Arc::new(book)), rotation_key, reading })
+        Ok(Self { current: RwLock::new(Arc::new(book)), secrets, reading })
     }
 
     /// Reads them again.
     pub async fn refresh(&self, store: &dyn Store, vault: &Vault) -> Result<()> {
         let _reading = self.reading.lock().await;
-        let book = Arc::new(read(store, vault, &self.rotation_key).await?);
+        let book = Arc::new(read(store, vault, &self.secrets).await?);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = book;
         Ok(())
     }
@@ -155,7 +171,7 @@ impl Books {
     }
 }
 
-async fn read(store: &dyn Store, vault: &Vault, rotation_key: &[u8; 32]) -> Result<Book> {
+async fn read(store: &dyn Store, vault: &Vault, secrets: &Secrets) -> Result<Book> {
     let mut book = Book::default();
     for key in store.keys().await? {
         let signer = open_key(vault, &key)?;
@@ -166,10 +182,15 @@ async fn read(store: &dyn Store, vault: &Vault, rotation_key: &[u8; 32]) -> Resu
     for view in store.events().await? {
         let number = view.event.number;
         book.serial_keys.insert(number, bytes32(&vault.unwrap(&view.event.serial_key)?)?);
-        let rotation = secret::derive(rotation_key, &number.0.to_string());
+        let rotation = secret::derive(&secrets.rotation, &number.0.to_string());
         book.ring.add_rotation(number, rotation);
         book.rotation.insert(number, rotation);
         book.events.insert(number, view);
+    }
+    for issuer in store.issuers().await? {
+        let key = anonymous::issuer_key(&secrets.host, &issuer);
+        book.ring.add_issuer(key.ok_or_else(|| Error::internal("a key cannot be read"))?);
+        book.issuers.entry(issuer.terms.event).or_default().push(issuer);
     }
     for device in store.devices().await? {
         book.device_names.insert(device.number.0, device.name.clone());

@@ -1,6 +1,7 @@
 //! Why a request has no answer: one closed list for every feature. Refused scans are not here, they
 //! are answers.
 
+use admit_core::reason::Reason;
 use admit_core::transfer::TransferRefused;
 use admit_store::StoreError;
 use thiserror::Error;
@@ -65,6 +66,30 @@ pub enum Error {
     /// A transfer that waits for the organiser.
     #[error("somebody took this ticket; the organiser has not agreed yet")]
     TransferWaits,
+    /// An anonymous ticket that is not good any more.
+    #[error("{}", .0.message())]
+    Refused(Reason),
+    /// All that was paid for is signed.
+    #[error("everything that was paid for is signed")]
+    ReceiptUsed,
+    /// The key that was to sign is retired.
+    #[error("this key signs nothing more; use the one that signs now")]
+    KeyRetired,
+    /// A payment that is not what was ordered.
+    #[error("this payment is not what was ordered")]
+    PaymentMismatch,
+    /// Whoever takes the money gives no answer.
+    #[error("the payment service gives no answer; nothing was taken, try again")]
+    PaymentUnavailable,
+    /// A voucher code that is none; whether it is mistyped is told before.
+    #[error("there is no such voucher")]
+    VoucherUnknown,
+    /// A voucher that somebody had.
+    #[error("this voucher was used")]
+    VoucherUsed,
+    /// A voucher that is over or withdrawn.
+    #[error("this voucher is not good any more")]
+    VoucherExpired,
     /// An entry that cannot be taken back.
     #[error("{0}")]
     UndoRefused(String),

@@ -3,13 +3,15 @@
 use admit_core::id::{EventNo, GateNo, TypeNo};
 use admit_core::offline::Policy;
 use admit_core::pass::WAIT_MIN_MAX;
+use admit_core::sale::{PRICE_MAX, Sale};
 use admit_core::ticket::Algorithm;
-use admit_core::ticket::rotating::INTERVALS_S;
+use admit_core::ticket::rotating::{INTERVALS_S, Kind};
 use admit_store::event::{Changed, Event, EventDetails, EventView, Gate, TicketType, TypeDetails};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::App;
+use crate::anonymous;
 use crate::clock;
 use crate::error::{Error, FieldError, Result};
 use crate::issuance::{self, TokenFormat};
@@ -70,9 +72,10 @@ pub async fn change(app: &App, event: EventNo, details: EventDetails) -> Result<
     let format = check(&details)?;
     let book = app.books.now();
     let types = book.events.get(&event).map(|view| view.types.as_slice()).unwrap_or_default();
-    check_rotation(format, types.iter().any(|kind| kind.details.rotation.is_some()))?;
+    check_rotation(format, types.iter().any(|kind| needs_public_key(&kind.details)))?;
     let event = changed(app.store.change_event(event, details).await?, "event")?;
     issuance::ensure_key(app, event.number, format).await?;
+    anonymous::keep_up(app, event.number).await?;
     Ok(event)
 }
 
@@ -81,9 +84,10 @@ pub async fn add_type(app: &App, event: EventNo, details: TypeDetails) -> Result
     check_type(&details)?;
     check_lease(app, event, &details)?;
     let format = format_of(app, event).ok_or(Error::NotFound("event"))?;
-    check_rotation(format, details.rotation.is_some())?;
+    check_rotation(format, needs_public_key(&details))?;
     let added = changed(app.store.add_type(event, details).await?, "ticket type")?;
     app.refresh().await?;
+    anonymous::keep_up(app, event).await?;
     Ok(added)
 }
 
@@ -97,9 +101,11 @@ pub async fn change_type(
     check_type(&details)?;
     check_lease(app, event, &details)?;
     let format = format_of(app, event).ok_or(Error::NotFound("event"))?;
-    check_rotation(format, details.rotation.is_some())?;
+    check_rotation(format, needs_public_key(&details))?;
+    check_sale(app, event, number, &details).await?;
     let done = changed(app.store.change_type(event, number, details).await?, "ticket type")?;
     app.refresh().await?;
+    anonymous::keep_up(app, event).await?;
     Ok(done)
 }
 
@@ -209,6 +215,12 @@ fn check_type(details: &TypeDetails) -> Result<()> {
         "lease_device",
         "Only tickets under a lease have a device that holds it.",
     );
+    let price = details.sale.is_none_or(|sale| sale.price_cents <= PRICE_MAX);
+    faults.unless(price, "sale", "This price is too high.");
+    let kept = details.sale.is_none() || details.rotation.is_none_or(|r| r.kind == Kind::Device);
+    faults.unless(kept, "rotation", "Tickets without a name can only be bound by a key.");
+    let alone = details.sale.is_none() || details.offline != Policy::Lease;
+    faults.unless(alone, "offline", "Tickets without a name cannot be under a lease.");
     let wait = details.pass.wait_min <= WAIT_MIN_MAX;
     faults.unless(wait, "wait_min", "At most a day: 1440 minutes.");
     faults.end()
@@ -224,6 +236,31 @@ fn check_lease(app: &App, event: EventNo, details: &TypeDetails) -> Result<()> {
         return Ok(());
     }
     Err(Error::field("lease_device", "There is no such device, or it was removed."))
+}
+
+/// Whether a type is sold without a name, and by the day, is settled with its first ticket.
+async fn check_sale(
+    app: &App,
+    event: EventNo,
+    number: TypeNo,
+    details: &TypeDetails,
+) -> Result<()> {
+    let how = |sale: Option<Sale>| sale.map(|sale| sale.by_day);
+    let views = app.store.events().await?;
+    let view = views.iter().find(|view| view.event.number == event);
+    let known = view.and_then(|view| view.types.iter().find(|kind| kind.number == number));
+    let settled =
+        known.is_some_and(|known| known.issued > 0 && how(known.details.sale) != how(details.sale));
+    if settled {
+        let why = "Tickets of this type are out: make another type.";
+        return Err(Error::field("sale", why));
+    }
+    Ok(())
+}
+
+/// Codes that change, also those that anonymous tickets are exchanged for.
+fn needs_public_key(details: &TypeDetails) -> bool {
+    details.rotation.is_some() || details.sale.is_some()
 }
 
 /// Gates check changing codes with public keys, so the event's tickets must be signed with one.

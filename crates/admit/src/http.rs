@@ -2,6 +2,7 @@
 //! JSON and the features, and do nothing else.
 
 mod admission;
+mod anonymous;
 mod assets;
 mod change;
 mod control;
@@ -21,10 +22,12 @@ mod pass;
 mod problem;
 mod registration;
 mod rotation;
+mod sale;
 mod sandbox;
 mod session;
 mod ticket;
 mod transfer;
+mod voucher;
 
 use std::sync::Arc;
 
@@ -33,6 +36,7 @@ use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
+use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -132,6 +136,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(edge::spent_export))
         .routes(routes!(edge::conflicts))
         .routes(routes!(edge::enrol))
+        .merge(selling())
         .merge(lists())
         .merge(reports())
         // Gates
@@ -146,6 +151,30 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         // Operators
         .routes(routes!(health::health))
         .routes(routes!(health::ready))
+}
+
+/// Tickets that are sold without a name.
+fn selling() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        // Anybody
+        .routes(routes!(anonymous::public_keys))
+        .routes(routes!(anonymous::event_keys))
+        .routes(routes!(anonymous::sign))
+        .routes(routes!(anonymous::exchange))
+        .routes(routes!(sale::checkout))
+        .routes(routes!(sale::verify))
+        .routes(routes!(sale::pay_test))
+        .routes(routes!(voucher::redeem))
+        // Staff
+        .routes(routes!(anonymous::rotate))
+        .routes(routes!(anonymous::revoke, anonymous::revoked))
+        .routes(routes!(sale::sales))
+        .routes(routes!(voucher::desk_create))
+        .routes(routes!(voucher::void))
+        .routes(routes!(voucher::print))
+        // Programs and gates
+        .routes(routes!(voucher::create))
+        .routes(routes!(anonymous::redeem))
 }
 
 /// Whole evenings of spent tickets: larger bodies than everything else.
@@ -182,10 +211,13 @@ pub fn router(app: Arc<App>, options: Options) -> Router {
     router = router.route("/v1/openapi.json", health::description(description));
     router = router
         .route("/v1/events/{event}/log/tile/{*path}", log::tiles())
+        .route("/.well-known/private-token-issuer-directory", get(anonymous::directory))
+        .route("/v1/payments/stripe", post(sale::stripe_notice))
+        .route("/v1/token-request", post(anonymous::token_request))
         .route("/t/{name}", ticket::follow_link())
         .route("/T/{name}", ticket::follow_link());
     if options.bench {
-        router = router.route("/bench/noop", axum::routing::post(admission::noop));
+        router = router.route("/bench/noop", post(admission::noop));
     }
     router
         .merge(assets::routes())

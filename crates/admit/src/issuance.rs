@@ -3,6 +3,7 @@
 use admit_core::id::{EventNo, KeyNo, TypeNo, UnixMs};
 use admit_core::log::leaf::Kind;
 use admit_core::ticket::{Algorithm, Format, SigningSecret};
+use admit_store::event::TicketType;
 use admit_store::key::SigningKey;
 use admit_store::log::Logged;
 use admit_store::ticket::{IdempotencyKey, Issued, NewTicket, Person, Terms, Ticket};
@@ -90,6 +91,10 @@ pub async fn issue(app: &App, event: EventNo, request: Request) -> Result<Given>
     let now = app.now();
     let book = app.books.now();
     let view = book.events.get(&event).ok_or(Error::NotFound("event"))?;
+    let sold = |kind: &TicketType| kind.number == request.type_no && kind.details.sale.is_some();
+    if view.types.iter().any(sold) {
+        return Err(Error::field("ticket_type", "These tickets are sold without a name."));
+    }
     let format = TokenFormat::parse(&view.event.details.token_format)
         .ok_or_else(|| Error::internal("unknown token format"))?;
     let signer = book

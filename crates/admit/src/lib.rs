@@ -1,6 +1,7 @@
 //! The service: features at the root, HTTP in `http/`, commands in `cli/`.
 
 pub mod admission;
+pub mod anonymous;
 pub mod backup;
 pub mod book;
 pub mod calendar;
@@ -21,16 +22,19 @@ pub mod log;
 pub mod metrics;
 pub mod migrate;
 pub mod offline;
+pub mod payment;
 pub mod pdf;
 pub mod qr;
 pub mod registration;
 pub mod rotation;
+pub mod sale;
 pub mod sample;
 pub mod sandbox;
 pub mod secret;
 pub mod session;
 pub mod spent;
 pub mod ticket;
+pub mod till;
 pub mod tls;
 pub mod transfer;
 pub mod vault;
@@ -41,7 +45,8 @@ use std::time::Duration;
 use admit_store::{Store, StoreError};
 use tokio::time::Instant;
 
-use crate::book::Books;
+use crate::anonymous::Signers;
+use crate::book::{Books, Secrets};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::limit::Limits;
@@ -49,7 +54,9 @@ use crate::live::Live;
 use crate::log::LogBook;
 use crate::metrics::Metrics;
 use crate::pdf::FontLibrary;
+use crate::sale::Receipts;
 use crate::session::Passwords;
+use crate::till::Till;
 use crate::vault::Vault;
 
 /// Shortest time between two looks for changes by other processes.
@@ -87,6 +94,16 @@ pub struct App {
     pub request_key: [u8; 32],
     /// Key of the server's own lists of spent tickets.
     pub spent_key: [u8; 32],
+    /// Key of the credentials of receipts.
+    pub receipt_key: [u8; 32],
+    /// Key of what is kept of blinded tokens.
+    pub blinding_key: [u8; 32],
+    /// Keys of anonymous tickets that were opened.
+    pub signers: Signers,
+    /// What paid receipts are for.
+    pub receipts: Receipts,
+    /// Ways of paying that are open; none when nothing was said at start.
+    till: OnceLock<Till>,
     /// The public key of the sandbox, when it is open.
     pub sandbox: OnceLock<String>,
     /// Where people reach this server, without a slash at the end.
@@ -112,13 +129,14 @@ impl App {
     pub async fn new(parts: Parts) -> Result<Arc<Self>> {
         let derive = |purpose| secret::derive(&parts.server_key, purpose);
         let vault = Vault::open_from(parts.vault_keys, derive("blind index"))?;
-        let books = Books::read(parts.store.as_ref(), &vault, derive("rotating codes")).await?;
-        let live = Live::start(parts.store.as_ref(), Arc::clone(&parts.clock));
         let log = LogBook::new(
             derive("audit log leaves"),
             derive("audit log checkpoints"),
             derive("audit log name"),
         );
+        let secrets = Secrets { rotation: derive("rotating codes"), host: log.host() };
+        let books = Books::read(parts.store.as_ref(), &vault, secrets).await?;
+        let live = Live::start(parts.store.as_ref(), Arc::clone(&parts.clock));
         Ok(Arc::new(Self {
             store: parts.store,
             books,
@@ -134,6 +152,11 @@ impl App {
             access_key: derive("ticket link"),
             request_key: derive("request fingerprint"),
             spent_key: derive("spent lists"),
+            receipt_key: derive("receipts"),
+            blinding_key: derive("blinded tokens"),
+            signers: Signers::default(),
+            receipts: Receipts::default(),
+            till: OnceLock::new(),
             sandbox: OnceLock::new(),
             public_url: parts.public_url,
         }))
@@ -147,6 +170,16 @@ impl App {
                 .ok()
         };
         self.fonts.get_or_init(read).as_ref()
+    }
+
+    /// Ways of paying that are open.
+    pub fn till(&self) -> &Till {
+        self.till.get_or_init(Till::default)
+    }
+
+    /// Opens ways of paying, once, before anybody asks.
+    pub fn open_till(&self, till: Till) -> Result<()> {
+        self.till.set(till).map_err(|_| Error::internal("the till is open already"))
     }
 
     /// This moment.

@@ -28,6 +28,17 @@ pub const LINKS_PER_ADDRESS: u32 = 60;
 /// Requests a minute to the sandbox from one address.
 pub const SANDBOX_PER_ADDRESS: u32 = 600;
 
+/// Orders, payments asked after, and exchanges a minute from one address: a whole hall may share one.
+pub const CHECKOUTS_PER_ADDRESS: u32 = 600;
+/// Lists of issuer keys a minute from one address: each key comes with its proof.
+pub const ISSUER_KEYS_PER_ADDRESS: u32 = 600;
+/// Signatures a minute from one address: each costs a third of a millisecond.
+pub const SIGNATURES_PER_ADDRESS: u32 = 1200;
+/// Signatures a minute for one receipt, repetitions included.
+pub const SIGNATURES_PER_RECEIPT: u32 = 120;
+/// Voucher codes a minute from one address.
+pub const VOUCHERS_PER_ADDRESS: u32 = 20;
+
 /// The limits, and how much of each is used.
 pub struct Limits {
     clock: DefaultClock,
@@ -39,6 +50,11 @@ pub struct Limits {
     linked: DefaultKeyedRateLimiter<i64>,
     links: DefaultKeyedRateLimiter<IpAddr>,
     sandbox: DefaultKeyedRateLimiter<IpAddr>,
+    checkouts: DefaultKeyedRateLimiter<IpAddr>,
+    issuer_keys: DefaultKeyedRateLimiter<IpAddr>,
+    signing_addresses: DefaultKeyedRateLimiter<IpAddr>,
+    signing_receipts: DefaultKeyedRateLimiter<[u8; 16]>,
+    vouchers: DefaultKeyedRateLimiter<IpAddr>,
 }
 
 impl Limits {
@@ -54,6 +70,11 @@ impl Limits {
             linked: per_minute(LINKS_PER_DEVICE),
             links: per_minute(LINKS_PER_ADDRESS),
             sandbox: per_minute(SANDBOX_PER_ADDRESS),
+            checkouts: per_minute(CHECKOUTS_PER_ADDRESS),
+            issuer_keys: per_minute(ISSUER_KEYS_PER_ADDRESS),
+            signing_addresses: per_minute(SIGNATURES_PER_ADDRESS),
+            signing_receipts: per_minute(SIGNATURES_PER_RECEIPT),
+            vouchers: per_minute(VOUCHERS_PER_ADDRESS),
         }
     }
 
@@ -83,6 +104,27 @@ impl Limits {
         self.count(&self.sandbox, &from)
     }
 
+    /// Counts an order, a payment that is asked after, or an exchange.
+    pub fn checkout(&self, from: IpAddr) -> Result<()> {
+        self.count(&self.checkouts, &from)
+    }
+
+    /// Counts a list of issuer keys.
+    pub fn issuer_keys(&self, from: IpAddr) -> Result<()> {
+        self.count(&self.issuer_keys, &from)
+    }
+
+    /// Counts a signature that is asked for. The receipt is only counted by, and forgotten.
+    pub fn signing(&self, from: IpAddr, receipt: &[u8; 16]) -> Result<()> {
+        self.count(&self.signing_addresses, &from)?;
+        self.count(&self.signing_receipts, receipt)
+    }
+
+    /// Counts a voucher code that is tried.
+    pub fn voucher(&self, from: IpAddr) -> Result<()> {
+        self.count(&self.vouchers, &from)
+    }
+
     /// Counts a registration.
     pub fn registration(&self, from: IpAddr) -> Result<()> {
         self.count(&self.registrations, &from)
@@ -103,6 +145,11 @@ impl Limits {
         self.linked.retain_recent();
         self.links.retain_recent();
         self.sandbox.retain_recent();
+        self.checkouts.retain_recent();
+        self.issuer_keys.retain_recent();
+        self.signing_addresses.retain_recent();
+        self.signing_receipts.retain_recent();
+        self.vouchers.retain_recent();
     }
 
     fn count<K: Clone + Eq + std::hash::Hash>(

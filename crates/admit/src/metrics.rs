@@ -26,6 +26,8 @@ struct Counts {
     store_errors: BTreeMap<&'static str, u64>,
     /// By method, route as it is written in the code, and status.
     requests: BTreeMap<(&'static str, String, u16), u64>,
+    /// Codes that were no voucher.
+    wrong_vouchers: u64,
 }
 
 impl Metrics {
@@ -51,6 +53,16 @@ impl Metrics {
             StoreError::Corrupt { .. } => "corrupt",
         };
         self.count(|counts| *counts.store_errors.entry(kind).or_default() += 1);
+    }
+
+    /// Somebody tried a code that is no voucher.
+    pub fn wrong_voucher(&self) {
+        self.count(|counts| counts.wrong_vouchers += 1);
+    }
+
+    /// How often that was, since this server started.
+    pub fn wrong_vouchers(&self) -> u64 {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).wrong_vouchers
     }
 
     /// A request was answered. `route` is one of those in the code, never an address.
@@ -88,6 +100,8 @@ fn write_counts(out: &mut String, metrics: &Metrics) -> fmt::Result {
     for (kind, count) in &counts.store_errors {
         writeln!(out, "admit_store_errors_total{{kind=\"{kind}\"}} {count}")?;
     }
+    head(out, "admit_wrong_vouchers_total", "counter", "Codes that were no voucher.")?;
+    writeln!(out, "admit_wrong_vouchers_total {}", counts.wrong_vouchers)?;
     head(out, "admit_http_requests_total", "counter", "Answers by method, route and status.")?;
     for ((method, route, status), count) in &counts.requests {
         let labels = format!("method=\"{method}\",route=\"{route}\",status=\"{status}\"");

@@ -8,7 +8,7 @@ use admit_core::offline::journal::SYNC_ENTRIES_MAX;
 use admit_core::offline::known::{Known, ShortDigest};
 use admit_core::offline::story::{Stage, Told};
 use admit_core::offline::travel::{Place, impossible, metres};
-use admit_core::ticket::{lock_key, lock_key_of};
+use admit_core::ticket::{Verified, lock_key, lock_key_of};
 use admit_store::PAGE_ROWS_MAX;
 use admit_store::account::Device;
 use admit_store::event::{EventView, TicketType};
@@ -94,6 +94,14 @@ fn place(view: &EventView, gate: GateNo) -> Option<Place> {
     view.gates.iter().find(|known| known.number == gate)?.place
 }
 
+/// The anonymous tickets among these codes. One that is none is left out: then its entry is about a ticket
+/// that nobody knows.
+pub fn bearers(app: &App, event: EventNo, codes: &[String]) -> Vec<Verified> {
+    let (book, now) = (app.books.now(), app.now());
+    let verified = codes.iter().filter_map(|code| book.ring.verify(event, code, now).ok());
+    verified.filter(Verified::is_anonymous).collect()
+}
+
 /// Takes in what a device tells, and tells it what it needs to know.
 pub async fn sync(app: &App, device: &Device, contact: Contact, after: i64) -> Result<Answer> {
     let (event, number) = (device.event, device.number);
@@ -128,7 +136,8 @@ async fn take_in(
     while contact.entries.len() > SYNC_ENTRIES_MAX {
         let rest = contact.entries.split_off(SYNC_ENTRIES_MAX);
         let entries = std::mem::replace(&mut contact.entries, rest);
-        let piece = Contact { entries, state: contact.state, ..Contact::default() };
+        let (state, bearers) = (contact.state, contact.bearers.clone());
+        let piece = Contact { entries, state, bearers, ..Contact::default() };
         all.extend(write(app, event, device, piece).await?);
     }
     all.extend(write(app, event, device, contact).await?);

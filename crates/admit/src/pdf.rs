@@ -2,6 +2,7 @@
 
 mod draw;
 mod plan;
+mod sheet;
 mod text;
 
 #[cfg(test)]
@@ -13,6 +14,7 @@ use krilla::page::PageSettings;
 
 use crate::qr::{Level, QrError, Symbol};
 
+pub use sheet::{CARDS_MAX, Card, VoucherSheet, voucher_sheet_pdf};
 pub use text::{FontError, FontLibrary};
 
 /// Width and height of A4 in points. Nothing that matters lies in the outer 45 points, so that the
@@ -98,7 +100,7 @@ pub fn ticket_pdf(fonts: &FontLibrary, page: &TicketPage) -> Result<Vec<u8>, Pdf
     let mut shaper = text::Shaper::new(fonts, &page.lang);
     let plan = plan::Plan::fit(&mut shaper, page).ok_or(PdfError::DoesNotFit)?;
     let mut document = Document::new();
-    document.set_metadata(metadata(page));
+    document.set_metadata(metadata(&page.event, &page.lang));
     let settings = PageSettings::from_wh(PAGE.0, PAGE.1).ok_or(PdfError::DoesNotFit)?;
     let tags = {
         let mut sheet = document.start_page_with(settings);
@@ -112,12 +114,12 @@ pub fn ticket_pdf(fonts: &FontLibrary, page: &TicketPage) -> Result<Vec<u8>, Pdf
     document.finish().map_err(|error| PdfError::Write(error.to_string()))
 }
 
-fn metadata(page: &TicketPage) -> Metadata {
+fn metadata(title: &str, lang: &str) -> Metadata {
     let direction =
-        if is_rtl(&page.lang) { TextDirection::RightToLeft } else { TextDirection::LeftToRight };
+        if is_rtl(lang) { TextDirection::RightToLeft } else { TextDirection::LeftToRight };
     Metadata::new()
-        .title(page.event.clone())
-        .language(page.lang.clone())
+        .title(title.to_owned())
+        .language(lang.to_owned())
         .creator("Admit One".to_owned())
         .text_direction(direction)
 }

@@ -1,13 +1,10 @@
 //! The sample event of a first start, so that there is something to try.
 
-use admit_core::id::GateSet;
-use admit_core::offline::Policy;
-use admit_core::pass::Pass;
-use admit_core::transfer::Transferable;
+use admit_core::sale::{Currency, Sale};
 use admit_store::event::{EventDetails, OFFLINE_HOURS, TypeDetails};
 
 use crate::App;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event;
 
 const HOUR_MS: i64 = 3_600_000;
@@ -40,21 +37,26 @@ pub async fn create(app: &App) -> Result<()> {
     for (name, description, quota, max_uses) in
         [("Standard", "One entry.", 500, 1), ("Three visits", "Come three times.", 100, 3)]
     {
-        let details = TypeDetails {
-            name: name.to_owned(),
-            description: description.to_owned(),
-            quota,
-            max_uses,
-            valid_from: None,
-            valid_until: None,
-            gates: GateSet::ANY,
-            rotation: None,
-            offline: Policy::Any,
-            lease_device: None,
-            pass: Pass::default(),
-            transferable: Transferable::No,
-        };
+        let details = TypeDetails { max_uses, ..blank(name, description, quota) };
         event::add_type(app, event, details).await?;
     }
     Ok(())
+}
+
+/// Sells tickets of the sample event without a name, where it is there and sells none.
+pub async fn sell(app: &App) -> Result<()> {
+    let Ok(view) = event::find(app, "sample") else { return Ok(()) };
+    if view.types.iter().any(|kind| kind.details.sale.is_some()) {
+        return Ok(());
+    }
+    let currency = Currency::parse("EUR").ok_or_else(|| Error::internal("no such currency"))?;
+    let sale = Some(Sale { price_cents: 450, currency, by_day: false });
+    let details =
+        TypeDetails { sale, ..blank("Without a name", "Paid, and nobody knows by whom.", 500) };
+    event::add_type(app, view.event.number, details).await?;
+    Ok(())
+}
+
+fn blank(name: &str, description: &str, quota: u32) -> TypeDetails {
+    TypeDetails { description: description.to_owned(), ..TypeDetails::plain(name, quota) }
 }

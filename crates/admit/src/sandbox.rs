@@ -1,9 +1,5 @@
 //! The sandbox: two events with synthetic tickets, and a key that everybody knows.
 
-use admit_core::id::GateSet;
-use admit_core::offline::Policy;
-use admit_core::pass::Pass;
-use admit_core::transfer::Transferable;
 use admit_store::account::{ApiKey, Role};
 use admit_store::event::{EventDetails, OFFLINE_HOURS, TypeDetails};
 
@@ -58,20 +54,7 @@ async fn create(app: &App, slug: &str, name: &str, gates: &[&str]) -> Result<()>
         event::add_gate(app, event, (*gate).to_owned()).await?;
     }
     for name in ["Standard", "VIP", "Staff"] {
-        let details = TypeDetails {
-            name: name.to_owned(),
-            description: String::new(),
-            quota: QUOTA,
-            max_uses: 1,
-            valid_from: None,
-            valid_until: None,
-            gates: GateSet::ANY,
-            rotation: None,
-            offline: Policy::Any,
-            lease_device: None,
-            pass: Pass::default(),
-            transferable: Transferable::No,
-        };
+        let details = TypeDetails::plain(name, QUOTA);
         event::add_type(app, event, details).await?;
     }
     Ok(())

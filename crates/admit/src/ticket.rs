@@ -21,7 +21,7 @@ use crate::registration::{self, Holder};
 
 const ACCESS_PREFIX: &str = "adm1_ticket_";
 /// The colour of the printed ticket's band: the accent of the pages.
-const ACCENT: [u8; 3] = [0x6A, 0x22, 0x57];
+pub(crate) const ACCENT: [u8; 3] = [0x6A, 0x22, 0x57];
 
 /// The holder's credential for one ticket: lets them see and print it. It names the ticket and
 /// proves itself, so that a wrong one costs no query.

@@ -244,7 +244,7 @@ fn went(accepted: Accepted) -> Result<Outcome> {
 }
 
 /// What a new ticket of an event is made with.
-fn new_ticket(app: &App, view: &EventView) -> Result<Reissue> {
+pub(crate) fn new_ticket(app: &App, view: &EventView) -> Result<Reissue> {
     let (now, book, event) = (app.now(), app.books.now(), view.event.number);
     let format = TokenFormat::parse(&view.event.details.token_format)
         .ok_or_else(|| Error::internal("unknown token format"))?;

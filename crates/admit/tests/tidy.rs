@@ -87,6 +87,13 @@ const BANS: &[Ban] = &[
         applies: |path| path.starts_with("crates/admit-wasm/src/"),
         words: &["ed25519", "hmac", "sha2", "Verified"],
     },
+    Ban {
+        law: "unsafe code stands in one file of one crate; the others forbid it",
+        applies: |path| {
+            path.starts_with("crates/admit-blindrsa/src/") && !path.ends_with("/raw.rs")
+        },
+        words: &["unsafe"],
+    },
 ];
 
 /// Leftovers, put together here so that this file may name them.
@@ -256,6 +263,32 @@ fn documents_name_files_that_exist() {
     assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
 }
 
+/// The lines that set lints in a manifest, in tables whose names begin with this.
+fn lints(manifest: &str, table: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join(manifest)).unwrap();
+    let mut inside = false;
+    let mut found = Vec::new();
+    for line in text.lines() {
+        if line.starts_with('[') {
+            inside = line.starts_with(table);
+        } else if inside && line.contains('=') {
+            found.push(line.split(" #").next().unwrap().to_owned());
+        }
+    }
+    found
+}
+
+#[test]
+fn the_crate_with_unsafe_code_has_every_other_lint_of_the_workspace() {
+    let ours = lints("crates/admit-blindrsa/Cargo.toml", "[lints.");
+    let all = lints("Cargo.toml", "[workspace.lints.");
+    assert!(all.len() > 10, "found no lints: the check would pass for nothing");
+    for lint in all.iter().filter(|lint| !lint.starts_with("unsafe_code")) {
+        assert!(ours.contains(lint), "{lint} is not in crates/admit-blindrsa/Cargo.toml");
+    }
+    assert!(ours.contains(&"unsafe_code = \"deny\"".to_owned()));
+}
+
 #[test]
 fn every_ban_catches_each_of_its_words() {
     let samples = [
@@ -267,6 +300,7 @@ fn every_ban_catches_each_of_its_words() {
         "crates/admit/src/admission.rs",
         "crates/admit/src/cli/a.rs",
         "crates/admit-wasm/src/a.rs",
+        "crates/admit-blindrsa/src/a.rs",
     ];
     assert_eq!(samples.len(), BANS.len());
     for (path, ban) in samples.iter().zip(BANS) {

@@ -1,9 +1,6 @@
 //! `admit event` and `admit ticket-type`.
 
 use admit_core::id::{GateNo, GateSet};
-use admit_core::offline::Policy;
-use admit_core::pass::Pass;
-use admit_core::transfer::Transferable;
 use admit_store::event::{EventDetails, OFFLINE_HOURS, TypeDetails};
 use anyhow::Context;
 use clap::Subcommand;
@@ -187,20 +184,8 @@ impl TypeCommand {
         let gates: Vec<GateNo> = add.gate.into_iter().map(GateNo).collect();
         let gates = GateSet::of(&gates)
             .map_err(|gate| anyhow::anyhow!("gate {} cannot be a restriction", gate.0))?;
-        let details = TypeDetails {
-            name: add.name,
-            description: String::new(),
-            quota: add.quota,
-            max_uses: add.max_uses,
-            valid_from: None,
-            valid_until: None,
-            gates,
-            rotation: None,
-            offline: Policy::Any,
-            lease_device: None,
-            pass: Pass::default(),
-            transferable: Transferable::No,
-        };
+        let plain = TypeDetails::plain(add.name, add.quota);
+        let details = TypeDetails { max_uses: add.max_uses, gates, ..plain };
         let event = event::find(&app, &add.event)?.event.number;
         say(&event::add_type(&app, event, details).await?.number.0.to_string())
     }

@@ -1,5 +1,6 @@
 //! `admit keys`: rotating the keys that personal data and signing keys are sealed with.
 
+use admit_store::anonymous::Issuer;
 use admit_store::key::SigningKey;
 use anyhow::Context;
 use clap::Subcommand;
@@ -131,6 +132,12 @@ async fn reseal(app: &App) -> Result<usize> {
     for view in app.store.events().await? {
         if let Some(serial) = app.vault.rewrap(&view.event.serial_key, app.now())? {
             app.store.reseal_event(view.event.number, serial).await?;
+            sealed += 1;
+        }
+    }
+    for issuer in app.store.issuers().await? {
+        if let Some(secret) = app.vault.rewrap(&issuer.secret, app.now())? {
+            app.store.put_issuer(Issuer { secret, ..issuer }, app.now()).await?;
             sealed += 1;
         }
     }

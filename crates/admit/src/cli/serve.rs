@@ -18,7 +18,9 @@ use super::{Data, say};
 use crate::database::Database;
 use crate::http::{self, Help, Options};
 use crate::log::{self, Rollback};
+use crate::payment::stripe::{self, Settings, Stripe};
 use crate::qr::{self, Level, Symbol};
+use crate::till::{StripeTill, Till};
 use crate::tls::{self, Names, Tls};
 use crate::{App, clock, sample, sandbox};
 
@@ -80,6 +82,18 @@ pub(super) struct Serve {
     /// Open the sandbox: two events with synthetic tickets and a key that everybody knows
     #[arg(long)]
     sandbox: bool,
+    /// Take test payments: for demonstrations, never for tickets that cost money
+    #[arg(long)]
+    demo: bool,
+    /// Secret key of a Stripe account (sk_…); opens payment by card
+    #[arg(long, env = "ADMIT_STRIPE_KEY", hide_env_values = true)]
+    stripe_key: Option<String>,
+    /// Secret that Stripe signs its notices to /v1/payments/stripe with (whsec_…)
+    #[arg(long, env = "ADMIT_STRIPE_WEBHOOK_SECRET", hide_env_values = true)]
+    stripe_webhook_secret: Option<String>,
+    /// Who answers in the place of Stripe
+    #[arg(long, env = "ADMIT_STRIPE_URL", hide = true)]
+    stripe_url: Option<String>,
     /// Go on although the database is older than the newest signed checkpoint (a restored backup):
     /// the audit log tells it, and is signed for another origin from now on
     #[arg(long)]
@@ -117,6 +131,10 @@ impl Serve {
         if self.sandbox {
             sandbox::open(&app).await?;
         }
+        app.open_till(self.till(&url)?)?;
+        if self.demo {
+            sample::sell(&app).await?;
+        }
         let checkpoints = folder.checkpoints();
         let on_rollback = if self.accept_rollback { Rollback::Accept } else { Rollback::Refuse };
         log::check_kept(app.store.as_ref(), &checkpoints, &on_rollback, app.now()).await?;
@@ -139,6 +157,22 @@ impl Serve {
                 "the disk failed ({why}); stopped, because nothing written now could be trusted"
             ),
         }
+    }
+
+    fn till(&self, url: &str) -> anyhow::Result<Till> {
+        let Some(key) = &self.stripe_key else {
+            return Ok(Till { demo: self.demo, stripe: None });
+        };
+        let settings = Settings {
+            base_url: self.stripe_url.clone().unwrap_or_else(|| stripe::BASE_URL.to_owned()),
+            secret_key: key.clone(),
+            paid_url: format!("{url}/ticket/#paid"),
+            unpaid_url: format!("{url}/ticket/#unpaid"),
+            answer_within: stripe::ANSWER_WITHIN,
+        };
+        let webhook_secret = self.stripe_webhook_secret.clone();
+        let payee = Arc::new(Stripe::new(settings)?);
+        Ok(Till { demo: self.demo, stripe: Some(StripeTill { payee, webhook_secret }) })
     }
 
     fn listeners(&self) -> anyhow::Result<Listeners> {

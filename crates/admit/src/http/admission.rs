@@ -87,6 +87,10 @@ pub(super) struct VerdictTicket {
     number: String,
     type_number: u8,
     type_name: String,
+    /// Whether its issuer signed it unseen: then nothing else is known of it.
+    anonymous: bool,
+    /// Until when it is good; null for no bound.
+    expires_at: Option<String>,
 }
 
 /// An entry that was taken back.
@@ -122,6 +126,8 @@ impl Verdict {
                 number: ticket.ticket.to_string(),
                 type_number: ticket.type_no.0,
                 type_name: book.type_name(device.event, ticket.type_no).to_owned(),
+                anonymous: ticket.anonymous,
+                expires_at: ticket.expires_at.map(clock::rfc3339),
             }),
             name: ticket.and_then(|ticket| ticket.name.clone()),
             r#use: admitted.map(|admission| admission.use_no),
@@ -206,6 +212,8 @@ pub(super) async fn noop(Json(input): Json<ScanInput>) -> Answer<Verdict> {
             number: "00000-00000-0000".to_owned(),
             type_number: 1,
             type_name: "Standard".to_owned(),
+            anonymous: false,
+            expires_at: None,
         }),
         name: None,
         r#use: Some(1),

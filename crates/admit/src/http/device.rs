@@ -5,14 +5,17 @@ use std::sync::Arc;
 use admit_core::admission::EVENT_GRACE_MS;
 use admit_core::id::{DeviceNo, EventNo, GateNo};
 use admit_core::log::note::Verifier;
+use admit_core::privacy_pass::challenge_digest;
 use admit_core::spent::signer_name;
+use admit_core::ticket::anonymous::IssuerTerms;
 use admit_store::account::Device as StoredDevice;
+use admit_store::anonymous::Issuer;
 use admit_store::offline::DeviceState;
 use admit_store::pass::days;
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
-use data_encoding::BASE64URL_NOPAD;
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -23,7 +26,7 @@ use super::problem::Problem;
 use crate::book::{Book, Signer};
 use crate::error::Error;
 use crate::qr::{self, Level, Symbol};
-use crate::{App, clock, device, offline};
+use crate::{App, anonymous, clock, device, offline};
 
 /// Days that a gate is told of: it may be without a network for as long.
 const SETUP_DAYS: u16 = 16;
@@ -112,6 +115,8 @@ pub(super) struct GateSetup {
     /// The days from yesterday on, where the event is: what passes are judged by.
     days: Vec<SetupDay>,
     keys: Vec<SetupKey>,
+    /// Keys of anonymous tickets that are good within the next two weeks.
+    issuer_keys: Vec<SetupIssuer>,
     /// Devices whose lists of spent tickets can be checked.
     peers: Vec<Peer>,
     /// The server's clock, for the device to learn how far its own is off.
@@ -188,6 +193,23 @@ pub(super) struct SetupKey {
     public_key: Option<String>,
     not_after: Option<String>,
     not_after_ms: Option<i64>,
+}
+
+/// A key of anonymous tickets, with what they are good for.
+#[derive(Serialize, ToSchema)]
+pub(super) struct SetupIssuer {
+    /// `SubjectPublicKeyInfo`, base64url.
+    public_key: String,
+    /// SHA-256 of the challenge that its tokens answer, hexadecimal.
+    challenge_digest: String,
+    type_number: u8,
+    /// Unix seconds; 0 for no bound.
+    not_before_s: u32,
+    /// Unix seconds.
+    expires_s: u32,
+    max_uses: u8,
+    /// One bit a gate; 0 for any.
+    gates: u16,
 }
 
 impl Device {
@@ -306,6 +328,28 @@ pub(super) fn setup_keys(book: &Book, event: EventNo) -> Vec<SetupKey> {
     book.signers(event).iter().map(key).collect()
 }
 
+/// Keys of an event's anonymous tickets that a gate may meet while it knows its days.
+fn setup_issuers(app: &App, event: EventNo) -> Vec<SetupIssuer> {
+    let digest = challenge_digest(&anonymous::challenge(app, event));
+    let now_s = app.now().0.div_euclid(1000);
+    let ahead_s = now_s + i64::from(SETUP_DAYS) * 24 * 3600;
+    let near = |terms: &IssuerTerms| {
+        i64::from(terms.expires_s) > now_s && i64::from(terms.not_before_s) < ahead_s
+    };
+    let book = app.books.now();
+    let issuers = book.issuers(event).iter().filter(|issuer| near(&issuer.terms));
+    let key = |issuer: &Issuer| SetupIssuer {
+        public_key: BASE64URL_NOPAD.encode(&issuer.spki),
+        challenge_digest: HEXLOWER.encode(&digest),
+        type_number: issuer.terms.type_no.0,
+        not_before_s: issuer.terms.not_before_s,
+        expires_s: issuer.terms.expires_s,
+        max_uses: issuer.terms.max_uses,
+        gates: issuer.terms.gates.0,
+    };
+    issuers.map(key).collect()
+}
+
 /// Devices of an event that can sign and were not removed.
 fn peers(book: &Book, event: EventNo) -> Vec<Peer> {
     let signing = book.devices_of(event).filter(|device| device.revoked_at.is_none());
@@ -368,6 +412,7 @@ pub(super) async fn setup(
             .map(|day| SetupDay { day_from_ms: day.day_from.0, month_from_ms: day.month_from.0 })
             .collect(),
         keys: setup_keys(&book, device.event),
+        issuer_keys: setup_issuers(&app, device.event),
         peers: peers(&book, device.event),
         server_time: clock::rfc3339(app.now()),
     }))

@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use admit_core::id::{DeviceNo, GateNo, GateSet, TypeNo, UnixMs};
 use admit_core::offline::Policy;
-use admit_core::pass::Pass;
-use admit_core::transfer::Transferable;
 use admit_store::event::{EventDetails, EventView, OFFLINE_HOURS, TicketType, TypeDetails};
 use axum::Json as Answer;
 use axum::extract::State;
@@ -19,6 +17,7 @@ use super::gate::Gate;
 use super::pass::{self, PassRules};
 use super::problem::Problem;
 use super::rotation;
+use super::sale::{PublicSale, SaleTerms};
 use crate::error::Error;
 use crate::event::{self, Question};
 use crate::ticket::gate_names;
@@ -60,6 +59,8 @@ pub(super) struct PublicType {
     description: String,
     price_cents: u32,
     currency: Option<String>,
+    /// How it is sold without a name; null for types that are issued to somebody.
+    sale: Option<PublicSale>,
     /// How many are left; null when there are plenty.
     remaining: Option<u32>,
     sold_out: bool,
@@ -171,6 +172,8 @@ pub(super) struct Type {
     pass: PassRules,
     /// `no`, `free` or `approval`: whether holders may hand their tickets on.
     transferable: &'static str,
+    /// How they are sold without a name; null for tickets that are issued to somebody.
+    sale: Option<SaleTerms>,
 }
 
 /// What is said of a ticket type; to change one, only what changes.
@@ -209,6 +212,10 @@ pub(super) struct TypeInput {
     pass: Option<PassRules>,
     /// Whether holders may hand their tickets on: `no`, `free` or `approval` (when staff agree).
     transferable: Option<String>,
+    /// How they are sold without a name; null for tickets that are issued to somebody.
+    #[serde(default)]
+    #[schema(value_type = Option<SaleTerms>)]
+    sale: Change<SaleTerms>,
 }
 
 fn text(at: Option<UnixMs>) -> Option<String> {
@@ -319,24 +326,12 @@ impl TypeInput {
             },
             pass,
             transferable: pass::transferable(self.transferable.as_deref(), old.transferable)?,
+            sale: SaleTerms::changed(self.sale, old.sale)?,
         })
     }
 
     fn blank() -> TypeDetails {
-        TypeDetails {
-            name: String::new(),
-            description: String::new(),
-            quota: 0,
-            max_uses: 1,
-            valid_from: None,
-            valid_until: None,
-            gates: GateSet::ANY,
-            rotation: None,
-            offline: Policy::Any,
-            lease_device: None,
-            pass: Pass::default(),
-            transferable: Transferable::No,
-        }
+        TypeDetails::plain("", 0)
     }
 }
 
@@ -353,7 +348,7 @@ fn gate_set(numbers: &[u16], view: &EventView) -> Result<GateSet, Error> {
 }
 
 impl PublicEvent {
-    fn of(view: &EventView) -> Result<Self, Error> {
+    fn of(app: &App, view: &EventView) -> Result<Self, Error> {
         let details = &view.event.details;
         Ok(Self {
             slug: details.slug.clone(),
@@ -365,7 +360,7 @@ impl PublicEvent {
             starts_at: clock::rfc3339(details.starts_at),
             ends_at: clock::rfc3339(details.ends_at),
             registration_open: details.registration_open,
-            ticket_types: view.types.iter().map(|kind| PublicType::of(view, kind)).collect(),
+            ticket_types: view.types.iter().map(|kind| PublicType::of(app, view, kind)).collect(),
             questions: event::questions(details)?,
             phone: details.phone.clone(),
         })
@@ -373,14 +368,15 @@ impl PublicEvent {
 }
 
 impl PublicType {
-    fn of(view: &EventView, kind: &TicketType) -> Self {
+    fn of(app: &App, view: &EventView, kind: &TicketType) -> Self {
         let left = kind.details.quota.saturating_sub(kind.issued);
         Self {
             number: kind.number.0,
             name: kind.details.name.clone(),
             description: kind.details.description.clone(),
-            price_cents: 0,
-            currency: None,
+            price_cents: kind.details.sale.map_or(0, |sale| sale.price_cents),
+            currency: kind.details.sale.map(|sale| sale.currency.code()),
+            sale: PublicSale::of(app, view, kind),
             remaining: (left <= REMAINING_TOLD_MAX).then_some(left),
             sold_out: left == 0,
             valid_from: text(kind.details.valid_from),
@@ -442,7 +438,7 @@ impl Type {
             quota: kind.details.quota,
             issued: kind.issued,
             max_uses: kind.details.max_uses,
-            price_cents: 0,
+            price_cents: kind.details.sale.map_or(0, |sale| sale.price_cents),
             valid_from: text(kind.details.valid_from),
             valid_until: text(kind.details.valid_until),
             rotation: kind.details.rotation.map_or("none", |rotation| rotation.kind.code()),
@@ -453,6 +449,7 @@ impl Type {
             kind: pass::kind(kind.details.max_uses, kind.details.pass),
             pass: PassRules::of(kind.details.pass),
             transferable: kind.details.transferable.code(),
+            sale: kind.details.sale.map(SaleTerms::of),
             gates: kind.details.gates.gates().iter().map(|gate| gate.0).collect(),
         }
     }
@@ -475,7 +472,7 @@ pub(super) async fn open_events(
     let events = events
         .iter()
         .filter(|view| view.event.details.registration_open && view.event.details.ends_at > now)
-        .map(PublicEvent::of)
+        .map(|view| PublicEvent::of(&app, view))
         .collect::<Result<_, _>>()?;
     Ok(Answer(PublicEvents { events }))
 }
@@ -488,7 +485,7 @@ pub(super) async fn show_public(
     State(app): State<Arc<App>>,
     At(slug): At<String>,
 ) -> Result<Answer<PublicEvent>, Problem> {
-    Ok(Answer(PublicEvent::of(&fresh(&app, &slug).await?)?))
+    Ok(Answer(PublicEvent::of(&app, &fresh(&app, &slug).await?)?))
 }
 
 #[utoipa::path(get, path = "/v1/desk/events", tag = "desk", operation_id = "list_events",

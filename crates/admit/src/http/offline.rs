@@ -7,7 +7,9 @@ use admit_core::admission::Standing;
 use admit_core::bloom::HASHES;
 use admit_core::id::{Digest, GateNo, TypeNo, UnixMs};
 use admit_core::offline::Bounds;
-use admit_core::offline::journal::{ChainHash, JournalEntry, REPORT_ENTRIES_MAX, scan_of};
+use admit_core::offline::journal::{
+    ChainHash, JournalEntry, REPORT_BEARERS_MAX, REPORT_ENTRIES_MAX, scan_of,
+};
 use admit_core::offline::story::{Stage, Told};
 use admit_core::offline::wire::{denied_text, short, short_text, word};
 use admit_core::reason::Reason;
@@ -28,7 +30,8 @@ use crate::error::Error;
 use crate::{App, clock, offline};
 
 /// Longest report, in bytes.
-pub(super) const SYNC_BODY_BYTES_MAX: usize = REPORT_ENTRIES_MAX * 480 + 64 * 1024;
+pub(super) const SYNC_BODY_BYTES_MAX: usize =
+    REPORT_ENTRIES_MAX * 480 + REPORT_BEARERS_MAX * 460 + 64 * 1024;
 /// Most notices, tickets or types that one report names.
 const NAMED_MAX: usize = 5000;
 
@@ -62,6 +65,9 @@ pub(super) struct SyncOffline {
     /// Percent.
     #[serde(default)]
     battery: Option<u8>,
+    /// Codes of the anonymous tickets that these entries are about: they are on no books before.
+    #[serde(default)]
+    bearer_codes: Vec<String>,
 }
 
 /// One entry of a device's journal.
@@ -298,7 +304,7 @@ impl OfflineEntry {
 }
 
 impl SyncOffline {
-    fn read(&self, device: &Device) -> Result<Contact, Error> {
+    fn read(&self, app: &App, device: &Device) -> Result<Contact, Error> {
         if self.accepted_tokens.len() > REPORT_ENTRIES_MAX {
             let why = format!("At most {REPORT_ENTRIES_MAX} entries at a time.");
             return Err(wrong("accepted_tokens", &why));
@@ -309,11 +315,16 @@ impl SyncOffline {
         {
             return Err(wrong("shown", &format!("At most {NAMED_MAX} names at a time.")));
         }
+        if self.bearer_codes.len() > REPORT_BEARERS_MAX {
+            let why = format!("At most {REPORT_BEARERS_MAX} codes at a time.");
+            return Err(wrong("bearer_codes", &why));
+        }
         let returned = self
             .returned
             .iter()
             .map(|text| short(text).ok_or_else(|| wrong("returned", "Use 16 hex digits each.")));
         Ok(Contact {
+            bearers: offline::bearers(app, device.event, &self.bearer_codes),
             entries: self
                 .accepted_tokens
                 .iter()
@@ -343,7 +354,7 @@ pub(super) async fn sync(
     Gate(device): Gate,
     Json(input): Json<SyncOffline>,
 ) -> Result<Answer<SyncAnswer>, Problem> {
-    let contact = input.read(&device)?;
+    let contact = input.read(&app, &device)?;
     let answer = offline::sync(&app, &device, contact, input.after).await?;
     let book = app.books.now();
     let view = book.events.get(&device.event).ok_or(Error::NotFound("event"))?;

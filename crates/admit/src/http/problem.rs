@@ -73,43 +73,59 @@ impl Problem {
 /// Seconds after which a client should ask a busy store again.
 const BUSY_RETRY_S: u32 = 1;
 
+/// Status, code and title of an error.
+fn kind(error: &Error) -> (StatusCode, &'static str, &'static str) {
+    use StatusCode as S;
+    match error {
+        Error::Invalid(_) => {
+            (S::UNPROCESSABLE_ENTITY, "validation_failed", "Some fields need another value")
+        }
+        Error::NotFound(_) => (S::NOT_FOUND, "not_found", "Not found"),
+        Error::NameTaken("event") => (S::CONFLICT, "slug_taken", "Name taken"),
+        Error::NameTaken(_) => (S::CONFLICT, "conflict", "Name taken"),
+        Error::TooMany(_) => (S::CONFLICT, "too_many", "No more can be added"),
+        Error::SoldOut => (S::CONFLICT, "sold_out", "Sold out"),
+        Error::RegistrationClosed => (S::CONFLICT, "registration_closed", "Registration is closed"),
+        Error::KeyMismatch => {
+            (S::UNPROCESSABLE_ENTITY, "idempotency_mismatch", "Key used for something else")
+        }
+        Error::PairingCode => {
+            (S::NOT_FOUND, "pairing_code_invalid", "This pairing code does not work")
+        }
+        Error::NotSignedIn(_) => (S::UNAUTHORIZED, "not_signed_in", "Not signed in"),
+        Error::DeviceRevoked => (S::UNAUTHORIZED, "device_revoked", "Device removed"),
+        Error::Forbidden => (S::FORBIDDEN, "forbidden", "Not allowed"),
+        Error::RateLimited(_) => (S::TOO_MANY_REQUESTS, "rate_limited", "Too many requests"),
+        Error::BoundElsewhere => (S::CONFLICT, "bound_elsewhere", "On another phone"),
+        Error::TransferRefused(_) => (S::CONFLICT, "transfer_refused", "It cannot go"),
+        Error::TransferTaken => (S::CONFLICT, "transfer_taken", "Taken by somebody else"),
+        Error::TransferWaits => (S::CONFLICT, "transfer_waits", "The organiser must agree"),
+        Error::Refused(reason) => (S::CONFLICT, reason.code(), "Not good any more"),
+        Error::ReceiptUsed => (S::CONFLICT, "receipt_used", "Everything is signed"),
+        Error::KeyRetired => (S::CONFLICT, "key_retired", "This key signs nothing more"),
+        Error::PaymentMismatch => {
+            (S::UNPROCESSABLE_ENTITY, "payment_mismatch", "Not what was ordered")
+        }
+        Error::PaymentUnavailable => {
+            (S::SERVICE_UNAVAILABLE, "payment_unavailable", "No answer from the payment service")
+        }
+        Error::VoucherUnknown => (S::NOT_FOUND, "voucher_unknown", "No such voucher"),
+        Error::VoucherUsed => (S::CONFLICT, "voucher_used", "This voucher was used"),
+        Error::VoucherExpired => (S::GONE, "voucher_expired", "This voucher is over"),
+        Error::UndoRefused(_) => (S::CONFLICT, "undo_refused", "Cannot be undone"),
+        Error::Store(StoreError::Busy | StoreError::Unavailable(_) | StoreError::Broken(_)) => {
+            (S::SERVICE_UNAVAILABLE, "unavailable", "Try again")
+        }
+        Error::Store(StoreError::Corrupt { .. }) | Error::Internal(_) => {
+            (S::INTERNAL_SERVER_ERROR, "internal", "Something went wrong here")
+        }
+    }
+}
+
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         use StatusCode as S;
-        let (status, code, title) = match &error {
-            Error::Invalid(_) => {
-                (S::UNPROCESSABLE_ENTITY, "validation_failed", "Some fields need another value")
-            }
-            Error::NotFound(_) => (S::NOT_FOUND, "not_found", "Not found"),
-            Error::NameTaken("event") => (S::CONFLICT, "slug_taken", "Name taken"),
-            Error::NameTaken(_) => (S::CONFLICT, "conflict", "Name taken"),
-            Error::TooMany(_) => (S::CONFLICT, "too_many", "No more can be added"),
-            Error::SoldOut => (S::CONFLICT, "sold_out", "Sold out"),
-            Error::RegistrationClosed => {
-                (S::CONFLICT, "registration_closed", "Registration is closed")
-            }
-            Error::KeyMismatch => {
-                (S::UNPROCESSABLE_ENTITY, "idempotency_mismatch", "Key used for something else")
-            }
-            Error::PairingCode => {
-                (S::NOT_FOUND, "pairing_code_invalid", "This pairing code does not work")
-            }
-            Error::NotSignedIn(_) => (S::UNAUTHORIZED, "not_signed_in", "Not signed in"),
-            Error::DeviceRevoked => (S::UNAUTHORIZED, "device_revoked", "Device removed"),
-            Error::Forbidden => (S::FORBIDDEN, "forbidden", "Not allowed"),
-            Error::RateLimited(_) => (S::TOO_MANY_REQUESTS, "rate_limited", "Too many requests"),
-            Error::BoundElsewhere => (S::CONFLICT, "bound_elsewhere", "On another phone"),
-            Error::TransferRefused(_) => (S::CONFLICT, "transfer_refused", "It cannot go"),
-            Error::TransferTaken => (S::CONFLICT, "transfer_taken", "Taken by somebody else"),
-            Error::TransferWaits => (S::CONFLICT, "transfer_waits", "The organiser must agree"),
-            Error::UndoRefused(_) => (S::CONFLICT, "undo_refused", "Cannot be undone"),
-            Error::Store(StoreError::Busy | StoreError::Unavailable(_) | StoreError::Broken(_)) => {
-                (S::SERVICE_UNAVAILABLE, "unavailable", "Try again")
-            }
-            Error::Store(StoreError::Corrupt { .. }) | Error::Internal(_) => {
-                (S::INTERNAL_SERVER_ERROR, "internal", "Something went wrong here")
-            }
-        };
+        let (status, code, title) = kind(&error);
         let mut problem = Self::new(status, code, title, error.to_string());
         match error {
             Error::Invalid(fields) => {

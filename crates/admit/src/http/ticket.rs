@@ -250,7 +250,7 @@ pub(super) fn number(text: &str) -> Result<TicketId, Error> {
 }
 
 /// A file for the browser to keep.
-fn file(kind: &'static str, name: &str, bytes: Vec<u8>) -> Response {
+pub(super) fn file(kind: &'static str, name: &str, bytes: Vec<u8>) -> Response {
     let disposition = format!("attachment; filename=\"{name}\"");
     ([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)], bytes)
         .into_response()

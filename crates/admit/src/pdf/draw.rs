@@ -64,7 +64,7 @@ fn text(surface: &mut Surface<'_>, shaper: &mut Shaper, placed: &Placed, tags: &
 }
 
 /// Draws what a screen reader passes over.
-fn decoration(surface: &mut Surface<'_>, draw: impl FnOnce(&mut Surface<'_>)) {
+pub(super) fn decoration(surface: &mut Surface<'_>, draw: impl FnOnce(&mut Surface<'_>)) {
     surface.start_tagged(ContentTag::Artifact(Artifact::new(ArtifactType::Layout, None)));
     draw(surface);
     surface.end_tagged();
@@ -72,13 +72,22 @@ fn decoration(surface: &mut Surface<'_>, draw: impl FnOnce(&mut Surface<'_>)) {
 
 /// The symbol in a thin frame; the frame is the outer edge of the quiet zone.
 fn code(surface: &mut Surface<'_>, at: Point, symbol: &Symbol) {
-    let frame = rounded(at, CODE, 8.0);
+    frame(surface, at, (CODE, CODE));
+    draw_symbol(surface, at, CODE, symbol);
+}
+
+/// A white field of this width and height with a thin edge.
+pub(super) fn frame(surface: &mut Surface<'_>, at: Point, size: (f32, f32)) {
     surface.set_fill(Some(solid(rgb::Color::white())));
     surface.set_stroke(Some(Stroke { paint: pale().into(), width: 0.8, ..Stroke::default() }));
-    if let Some(frame) = &frame {
-        surface.draw_path(frame);
+    if let Some(edge) = rounded(at, size, 8.0) {
+        surface.draw_path(&edge);
     }
-    let module = CODE / small(symbol.modules() + 2 * QUIET_ZONE);
+}
+
+/// The modules of a symbol in a square of this side, its quiet zone included.
+pub(super) fn draw_symbol(surface: &mut Surface<'_>, at: Point, side: f32, symbol: &Symbol) {
+    let module = side / small(symbol.modules() + 2 * QUIET_ZONE);
     let mut path = PathBuilder::new();
     for y in 0..symbol.modules() {
         for (x, length) in symbol.runs(y) {
@@ -119,7 +128,7 @@ fn line(surface: &mut Surface<'_>, y: f32, (from, to): (f32, f32), dash: Option<
     surface.set_stroke(None);
 }
 
-fn fill(surface: &mut Surface<'_>, colour: rgb::Color, path: Option<&Path>) {
+pub(super) fn fill(surface: &mut Surface<'_>, colour: rgb::Color, path: Option<&Path>) {
     surface.set_stroke(None);
     surface.set_fill(Some(solid(colour)));
     if let Some(path) = path {
@@ -135,17 +144,17 @@ fn pale() -> rgb::Color {
     rgb::Color::new(196, 196, 204)
 }
 
-fn rect(x: f32, y: f32, width: f32, height: f32) -> Option<Path> {
+pub(super) fn rect(x: f32, y: f32, width: f32, height: f32) -> Option<Path> {
     let mut path = PathBuilder::new();
     path.push_rect(Rect::from_xywh(x, y, width, height)?);
     path.finish()
 }
 
-/// A square with round corners.
-fn rounded(at: Point, side: f32, radius: f32) -> Option<Path> {
+/// A rectangle with round corners.
+fn rounded(at: Point, (width, height): (f32, f32), radius: f32) -> Option<Path> {
     // Distance of the control points that makes a cubic curve pass for a quarter circle.
     let bend = radius * 0.447_7;
-    let (left, top, right, foot) = (at.x, at.y, at.x + side, at.y + side);
+    let (left, top, right, foot) = (at.x, at.y, at.x + width, at.y + height);
     let mut path = PathBuilder::new();
     path.move_to(left + radius, top);
     path.line_to(right - radius, top);

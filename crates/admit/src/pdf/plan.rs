@@ -233,11 +233,11 @@ impl<'a> Planner<'a> {
     }
 }
 
-fn black() -> rgb::Color {
+pub(super) fn black() -> rgb::Color {
     rgb::Color::new(24, 24, 27)
 }
 
-fn grey() -> rgb::Color {
+pub(super) fn grey() -> rgb::Color {
     rgb::Color::new(82, 82, 91)
 }
 
@@ -251,7 +251,7 @@ fn luminance(colour: [u8; 3]) -> f32 {
 }
 
 /// The accent, darkened until small text in it has a contrast of 4.5 to 1 on white (WCAG 1.4.3).
-fn readable_on_white(accent: [u8; 3]) -> rgb::Color {
+pub(super) fn readable_on_white(accent: [u8; 3]) -> rgb::Color {
     let mut colour = accent;
     while luminance(colour) > 0.18 {
         colour = colour.map(|part| part.saturating_sub((part / 16).max(1)));

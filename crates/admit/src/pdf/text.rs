@@ -184,11 +184,36 @@ impl Shaper {
 
     /// Draws a paragraph with its top left corner at (`left`, `top`).
     pub(super) fn draw(&mut self, surface: &mut Surface<'_>, what: &Paragraph, at: Point) {
+        self.draw_spaced(surface, what, at, None);
+    }
+
+    /// The same with every glyph in the middle of a cell of this width, as a typewriter does: signs of
+    /// several lines then stand one below the other. For a paragraph from left to right.
+    pub(super) fn draw_in_cells(
+        &mut self,
+        surface: &mut Surface<'_>,
+        what: &Paragraph,
+        at: Point,
+        cell: f32,
+    ) {
+        self.draw_spaced(surface, what, at, Some(cell));
+    }
+
+    fn draw_spaced(
+        &mut self,
+        surface: &mut Surface<'_>,
+        what: &Paragraph,
+        at: Point,
+        cell: Option<f32>,
+    ) {
         for line in what.layout.lines() {
             let mut x = at.x + line.metrics().offset;
             let y = at.y + line.metrics().baseline;
             for run in line.runs() {
-                let (glyphs, advance) = glyphs(&run);
+                let (mut glyphs, mut advance) = glyphs(&run);
+                if let Some(cell) = cell {
+                    advance = spread(&mut glyphs, cell, run.font_size());
+                }
                 if let Some(font) = self.handle(&run) {
                     let bold = run.synthesis().embolden();
                     set_ink(surface, what.style.colour, bold.then_some(run.font_size()));
@@ -259,6 +284,17 @@ fn glyphs(run: &Run<'_, ()>) -> (Vec<KrillaGlyph>, f32) {
         }
     }
     (glyphs, advance)
+}
+
+/// Gives each glyph a cell of this width in points, and the glyph its middle; their total width.
+fn spread(glyphs: &mut [KrillaGlyph], cell: f32, size: f32) -> f32 {
+    let mut width = 0.0;
+    for glyph in glyphs {
+        glyph.x_offset += (cell / size - glyph.x_advance) / 2.0;
+        glyph.x_advance = cell / size;
+        width += cell;
+    }
+    width
 }
 
 /// The places of the text for which some glyph is `.notdef`, in order.

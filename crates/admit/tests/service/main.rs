@@ -11,6 +11,7 @@
 mod postgres;
 
 mod admission;
+mod anonymous;
 mod app;
 mod bad_input;
 mod control;
@@ -24,6 +25,7 @@ mod pass;
 mod personal_data;
 mod registration;
 mod rotation;
+mod sale;
 mod sequence;
 mod session;
 mod token;
