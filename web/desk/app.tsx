@@ -16,6 +16,7 @@ const DevicePage = lazy(() => import('./device-page.tsx').then(page => page.Devi
 const DoublesPage = lazy(() => import('./doubles-page.tsx').then(page => page.DoublesPage))
 const LogPage = lazy(() => import('./log-page.tsx').then(page => page.LogPage))
 const NewEvent = lazy(() => import('./new-event.tsx').then(page => page.NewEvent))
+const SalesPage = lazy(() => import('./sales-page.tsx').then(page => page.SalesPage))
 const SettingsPage = lazy(() => import('./settings-page.tsx').then(page => page.SettingsPage))
 const TicketDetail = lazy(() => import('./ticket-detail.tsx').then(page => page.TicketDetail))
 const TicketList = lazy(() => import('./ticket-list.tsx').then(page => page.TicketList))
@@ -85,6 +86,8 @@ function Page() {
                 <DevicePage event={event} />
               ) : here.section === 'doubles' ? (
                 <DoublesPage event={event} />
+              ) : here.section === 'sales' ? (
+                <SalesPage event={event} />
               ) : here.section === 'log' ? (
                 <LogPage event={event} />
               ) : (

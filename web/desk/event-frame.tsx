@@ -13,6 +13,7 @@ export function EventFrame({ event, section, children }: EventFrameProps) {
   const tabs: [Section, string][] = [
     ['live', t('tab_live')],
     ['tickets', t('tab_tickets')],
+    ['sales', t('tab_sales')],
     ['devices', t('tab_devices')],
     ['doubles', t('tab_doubles')],
     ['settings', t('tab_settings')],

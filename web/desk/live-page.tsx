@@ -222,6 +222,10 @@ const verdicts: Record<Scan['verdict'], { tone: string; mark: string; text?: () 
   exit: { tone: 'plain', mark: '←', text: () => t('exit') },
 }
 
+/** A ticket without a name has no page. A server that does not say which it is leaves its type to go by. */
+const hasNoPage = (scan: Scan, event: DeskEvent): boolean =>
+  scan.anonymous ?? event.ticket_types.some(({ name, sale }) => sale && name === scan.ticket_type)
+
 export function ScanRow({ scan, event }: { scan: Scan; event: DeskEvent }) {
   const { tone, mark, text } = verdicts[scan.verdict]
   const word = text ? text() : reasonTitle(scan.reason)
@@ -237,7 +241,9 @@ export function ScanRow({ scan, event }: { scan: Scan; event: DeskEvent }) {
         <span class={`tag ${tone}`}>
           <span aria-hidden="true">{mark}</span> {word}
         </span>{' '}
-        {scan.ticket_number ? (
+        {scan.ticket_number && hasNoPage(scan, event) ? (
+          <span class="mono small">{scan.ticket_number}</span>
+        ) : scan.ticket_number ? (
           <a class="mono small" href={ticketPath(event.slug, scan.ticket_number)}>
             {scan.ticket_number}
           </a>

@@ -9,6 +9,7 @@ it('knows its addresses', () => {
   expect(placeOf(eventPath('jazz'))).toEqual({ page: 'event', slug: 'jazz', section: 'live' })
   expect(placeOf(eventPath('new', 'devices'))).toEqual({ page: 'event', slug: 'new', section: 'devices' })
   expect(placeOf(eventPath('jazz', 'log'))).toEqual({ page: 'event', slug: 'jazz', section: 'log' })
+  expect(placeOf(eventPath('jazz', 'sales'))).toEqual({ page: 'event', slug: 'jazz', section: 'sales' })
   expect(placeOf(ticketPath('jazz', '4F7K-92MM-QX'))).toEqual({
     page: 'ticket',
     slug: 'jazz',

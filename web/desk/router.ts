@@ -1,7 +1,7 @@
 // Addresses below /desk/ and the page each means; links work as links, without reloading.
 import { signal } from '@preact/signals'
 
-export type Section = 'live' | 'tickets' | 'settings' | 'devices' | 'doubles' | 'log'
+export type Section = 'live' | 'tickets' | 'settings' | 'devices' | 'doubles' | 'sales' | 'log'
 export type Place =
   | { page: 'events' }
   | { page: 'new_event' }
@@ -9,7 +9,7 @@ export type Place =
   | { page: 'ticket'; slug: string; number: string }
   | { page: 'nowhere' }
 
-const sections = ['tickets', 'settings', 'devices', 'doubles', 'log'] as const
+const sections = ['tickets', 'settings', 'devices', 'doubles', 'sales', 'log'] as const
 
 export function placeOf(path: string): Place {
   const parts = path

@@ -40,6 +40,7 @@ export const { t, plural } = translator({
   // tabs
   tab_live: 'Live',
   tab_tickets: 'Tickets',
+  tab_sales: 'Sales',
   tab_settings: 'Settings',
   tab_log: 'Audit log',
   tab_devices: 'Devices',

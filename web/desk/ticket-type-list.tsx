@@ -10,6 +10,7 @@ import { FormStatus } from './form-status.tsx'
 import { OfflinePolicyFields } from './offline-policy.tsx'
 import { t as offline } from './offline-texts.ts'
 import { PassFields, passWords, readPass } from './pass-fields.tsx'
+import { readSale, SaleFields, saleWords } from './sale-fields.tsx'
 import { mayWrite } from './session.ts'
 import { t } from './texts.ts'
 import { InvalidForm, textOf, useForm } from './use-form.ts'
@@ -87,6 +88,7 @@ function describe(type: TicketType, event: DeskEvent): string {
   return [
     t('issued_count', { issued: type.issued, quota: type.quota }),
     ...passWords(type),
+    saleWords(type.sale),
     type.rotation !== 'none' && t('code_changes', { seconds: type.interval_s ?? USUAL_INTERVAL }),
     type.offline === 'lease' && offline('lease_short'),
     type.offline === 'refuse' && offline('refuse_short'),
@@ -117,6 +119,7 @@ function readType(data: FormData, event: DeskEvent): TicketTypeInput {
     valid_until: momentOf(event.time_zone, textOf(data, 'valid_until')),
     gates: data.getAll('gates').map(Number),
     rotation: textOf(data, 'rotation'),
+    ...readSale(data, fields),
   }
   const offlinePolicy = textOf(data, 'offline') as OfflinePolicy
   input.offline = offlinePolicy
@@ -160,6 +163,7 @@ function TicketTypeForm({ event, type, onCancel, onSaved }: TicketTypeFormProps)
         {control => <input {...control} type="text" inputMode="numeric" defaultValue={type?.quota ?? 100} />}
       </Field>
       <PassFields type={type} error={error} />
+      <SaleFields sale={type?.sale} error={error} />
       <div class="halves">
         <Field name="valid_from" label={t('valid_from')} optional={t('optional')} error={error.valid_from}>
           {control => <input {...control} type="datetime-local" defaultValue={local(type?.valid_from)} />}

@@ -725,6 +725,7 @@ function setupOf(state: State, event: DeskEvent, device: MockDevice): GateSetup 
     })),
     days: [],
     keys: [{ key_id: 1, algorithm: 'ed25519', public_key: issuerKey, not_after: null, not_after_ms: null }],
+    issuer_keys: [],
     peers: [...state.devices.values()]
       .filter(one => one.event === event.slug && one.public_key && !one.revoked_at)
       .map(one => ({ device: one.id, name: one.name, vkey: vkeyOf(event.number, one) })),
@@ -958,6 +959,13 @@ async function deskApi(
   return deskTickets(state, event, key, action, request, response)
 }
 
+/** What the server takes when a new type does not say it. */
+const usualType = {
+  ...{ kind: 'single-use', max_uses: 1, transferable: 'no', description: '', gates: [], sale: null },
+  ...{ valid_from: null, valid_until: null },
+  pass: { exits: false, wait_min: 0, lasts: null, per_day: 'any' },
+}
+
 const offlineType = { offline: 'any', lease_device: null, lease_holder: null }
 
 async function deskPart(
@@ -978,7 +986,7 @@ async function deskPart(
   const made =
     noun === 'gates'
       ? { slug: String(input.name).toLowerCase(), open: true, latitude: null, longitude: null }
-      : { ...offlineType, issued: 0, price_cents: 0, rotation: 'none', interval_s: null }
+      : { ...usualType, ...offlineType, issued: 0, price_cents: 0, rotation: 'none', interval_s: null }
   const item = { ...made, ...input, number: list.length + 1 }
   list.push(item)
   event.capacity = event.ticket_types.reduce((sum, type) => sum + type.quota, 0)

@@ -78,7 +78,7 @@ export async function restarted(gate: Page): Promise<void> {
 }
 
 /** With a minute, so that a slow machine tests the same. The question as it is typed, and its picture. */
-async function asks(gate: Page): Promise<{ number: string; digits: string; image: string }> {
+export async function asks(gate: Page): Promise<{ number: string; digits: string; image: string }> {
   await gate.getByRole('button', { name: 'Menu' }).click()
   await gate.getByRole('button', { name: 'Ask for proof' }).click()
   await gate.getByRole('button', { name: 'A minute, to type' }).click()
@@ -94,7 +94,7 @@ async function asks(gate: Page): Promise<{ number: string; digits: string; image
 }
 
 /** A camera that sees what is held before it: `hold` in the page. The decoder and all behind it are the real ones. */
-async function withCamera(page: Page): Promise<void> {
+export async function withCamera(page: Page): Promise<void> {
   await page.addInitScript(() => {
     const canvas = document.createElement('canvas')
     canvas.width = 1280
@@ -126,7 +126,7 @@ async function withCamera(page: Page): Promise<void> {
   })
 }
 
-const hold = (page: Page, image: string) =>
+export const hold = (page: Page, image: string) =>
   page.evaluate(url => (window as unknown as { hold: (url: string) => Promise<void> }).hold(url), image)
 
 async function openPanel(page: Page): Promise<void> {
@@ -135,11 +135,11 @@ async function openPanel(page: Page): Promise<void> {
 }
 const closePanel = (page: Page) => page.locator('dialog').getByRole('button', { name: 'Close' }).click()
 
-async function answerOn(page: Page): Promise<string> {
+export async function answerOn(page: Page, prefix = 'R1:'): Promise<string> {
   const image = page.locator('[data-answer="shown"] img')
   await image.evaluate((element: HTMLImageElement) => element.decode())
   const [read] = await readBarcodes(new Uint8Array(await page.locator('[data-answer="shown"]').screenshot()))
-  must(read?.text.startsWith('R1:') ?? false, `an answer on the screen, not ${read?.text}`)
+  must(read?.text.startsWith(prefix) ?? false, `an answer on the screen, not ${read?.text}`)
   return read?.text ?? ''
 }
 

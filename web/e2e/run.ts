@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { checkAccessibility } from './accessibility.ts'
+import { walkAnonymous } from './anonymous.ts'
 import { filmOf } from './camera-film.ts'
 import type { MockServer } from './mock-server.ts'
 import { walkOffline } from './offline.ts'
@@ -381,6 +382,7 @@ async function runAll(place: Place, folder: string, browsers: Browser[]): Promis
   if (!place.mock) await walkRotation(browser, place)
   if (!place.mock) await walkProof(browser, place)
   if (!place.mock) await walkPasses(browser, place)
+  if (!place.mock) await walkAnonymous(browser, place)
   await step('remove the device: it forgets everything', () => removal(desk, hand, place, slug))
 }
 

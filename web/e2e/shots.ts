@@ -1,9 +1,11 @@
 // Takes a picture of every page, phone and desktop, light and dark, for people to look at. Usage: npm run shots [name-part]
 import { mkdir } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type BrowserContext, chromium, type Page } from 'playwright-core'
 import { type MockServer, startMock } from './mock-server.ts'
 
-const out = process.env.ADMIT_SHOTS ?? '/work/notes/shots'
+const out = process.env.ADMIT_SHOTS ?? join(tmpdir(), 'admit-shots')
 const sizes = { phone: { width: 390, height: 844 }, desk: { width: 1366, height: 850 } }
 
 type Shot = {

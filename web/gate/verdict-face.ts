@@ -23,6 +23,24 @@ export type Face = {
 const ticketLine = (ticket: VerdictTicket | null) =>
   ticket ? `${ticket.type_name} · ${ticket.number}` : null
 
+const MINUTE_MS = 60_000
+
+/** Of a ticket without a name the gate says what kind it is and how long it is good, and nothing else. */
+function namelessLine(ticket: VerdictTicket, at: string): string {
+  const left = ticket.expires_at ? Date.parse(ticket.expires_at) - Date.parse(at) : Number.NaN
+  if (!(left > 0)) return ticket.type_name
+  const minutes = Math.max(1, Math.floor(left / MINUTE_MS))
+  const span = minutes < 600 ? t('minutes', { minutes }) : t('hours', { hours: Math.floor(minutes / 60) })
+  return `${ticket.type_name} · ${t('expires_in', { span })}`
+}
+
+function admitFace(ticket: VerdictTicket | null, at: string, lines: string[], name: string | null): Face {
+  const admit = { tone: 'admit', word: t('admit') } as const
+  return ticket?.anonymous
+    ? { ...admit, lines: [], name: null, ticket: namelessLine(ticket, at) }
+    : { ...admit, lines, name, ticket: ticketLine(ticket) }
+}
+
 export function faceOf(scan: Scan, zone: string): Face {
   const state = scan.state
   switch (state.kind) {
@@ -73,7 +91,7 @@ export function faceOf(scan: Scan, zone: string): Face {
     case 'judged':
       return refusalFace(state.local, zone)
     case 'decided':
-      return decidedFace(state, zone)
+      return decidedFace(state, zone, scan.at)
     case 'answered':
       return verdictFace(state.verdict, zone)
   }
@@ -93,12 +111,11 @@ function refusalFace(local: Judgement, zone: string): Face {
 }
 
 /** The device's own word; who reads OFFLINE above it knows why. */
-function decidedFace(state: Extract<ScanState, { kind: 'decided' }>, zone: string): Face {
+function decidedFace(state: Extract<ScanState, { kind: 'decided' }>, zone: string, at: string): Face {
   const { local, name } = state
   if (state.verdict === 'refuse') return { ...refusalFace(local, zone), name }
   const lines = entryLines(state.use, local.maxUses, state.usesRemaining)
-  const ticket = ticketLine(local.ticket)
-  return { tone: 'admit', word: t('admit'), lines, name, ticket, note: t('decided_here') }
+  return { ...admitFace(local.ticket, at, lines, name), note: t('decided_here') }
 }
 
 const firstUsed = (zone: string, moment: string, gate: string | null) => {
@@ -126,7 +143,7 @@ function verdictFace(verdict: Verdict, zone: string): Face {
   if (verdict.direction === 'exit')
     return { tone: 'out', word: t('left'), lines: [t('left_hint')], name: verdict.name, ticket }
   const lines = entryLines(verdict.use, verdict.max_uses, verdict.uses_remaining)
-  return { tone: 'admit', word: t('admit'), lines, name: verdict.name, ticket }
+  return admitFace(verdict.ticket, verdict.at, lines, verdict.name)
 }
 
 /** A ticket for one entry says nothing more than ADMIT; one for several says which this is. */

@@ -51,6 +51,21 @@ afterEach(() => {
   root.remove()
 })
 
+it('says of a ticket without a name only what it is and how long it is good', () => {
+  const ticket = {
+    ...{ number: '4F7K-92MM-QX', type_number: 3, type_name: 'Day ticket' },
+    ...{ anonymous: true, expires_at: '2026-11-21T18:42:30Z' },
+  }
+  draw(answered({ ticket, use: 2, max_uses: 5, uses_remaining: 3 }))
+  expect(alert()).toBe('AdmitDay ticket · expires in 42 min')
+})
+
+it('does not say when a ticket expires that does not tell', () => {
+  const ticket = { number: '4F7K-92MM-QX', type_number: 3, type_name: 'Day ticket', anonymous: true }
+  draw(answered({ ticket }))
+  expect(alert()).toBe('AdmitDay ticket')
+})
+
 it('says nothing in the live region before an answer', () => {
   draw(null)
   expect(alert()).toBe('')

@@ -3,6 +3,7 @@ import { useEffect } from 'preact/hooks'
 import { getPublicEvent } from '../lib/api/public.ts'
 import type { PublicEvent } from '../lib/api/types.ts'
 import { dayIn, dayPartsIn, timeIn, zoneLabel } from '../lib/time/zone.ts'
+import { ForSale } from './for-sale.tsx'
 import { Loaded } from './loaded.tsx'
 import { RegistrationForm } from './registration-form.tsx'
 import { t } from './texts.ts'
@@ -80,9 +81,21 @@ function Event({ event }: { event: PublicEvent }) {
         ) : soldOut ? (
           <Closed title={t('all_sold_out')} hint={t('all_sold_out_hint')} />
         ) : (
-          <RegistrationForm event={event} />
+          <Ways event={event} />
         )}
       </section>
+    </div>
+  )
+}
+
+/** By name, without one, or both. */
+function Ways({ event }: { event: PublicEvent }) {
+  const sold = event.ticket_types.filter(type => type.sale)
+  const named = event.ticket_types.filter(type => !type.sale)
+  return (
+    <div class="stack loose">
+      {sold.length > 0 && <ForSale event={event.slug} types={sold} />}
+      {named.length > 0 && <RegistrationForm event={{ ...event, ticket_types: named }} />}
     </div>
   )
 }

@@ -2,13 +2,11 @@
 // Nothing of it needs a network.
 import { useEffect, useState } from 'preact/hooks'
 import { renderSVG } from 'uqr'
-import type { Rotation } from '../lib/api/types.ts'
 import { type Ask, askText, GOOD_FOR_MS, readAsk } from '../lib/rotation/ask.ts'
 import { CodeImage } from '../lib/ui/code-image.tsx'
 import { Modal } from '../lib/ui/modal.tsx'
 import { keepAwake } from '../lib/ui/wake-lock.ts'
 import { AskCamera } from './ask-camera.tsx'
-import { answerTo } from './binding.ts'
 import { p } from './proof-texts.ts'
 import { TypedAsk } from './typed-ask.tsx'
 
@@ -21,7 +19,13 @@ const answered = new Set<string>()
 type Answer = { svg: string; gate: number; until: number }
 type Said = 'other' | 'once' | 'elsewhere'
 
-export function Asked({ rotation, onClose }: { rotation: Rotation; onClose: () => void }) {
+type AskedProps = {
+  /** The code that answers, made with the key on this phone; throws when it is not here. */
+  answerTo: (ask: Ask) => Promise<string>
+  onClose: () => void
+}
+
+export function Asked({ answerTo, onClose }: AskedProps) {
   const [answer, setAnswer] = useState<Answer | null>(null)
   const [said, setSaid] = useState<Said | null>(null)
   useEffect(keepAwake, [])
@@ -31,7 +35,7 @@ export function Asked({ rotation, onClose }: { rotation: Rotation; onClose: () =
     if (answered.has(text)) return setSaid('once')
     answered.add(text)
     try {
-      const svg = renderSVG(await answerTo(rotation, ask), { ecc: 'M', border: MARGIN })
+      const svg = renderSVG(await answerTo(ask), { ecc: 'M', border: MARGIN })
       setSaid(null)
       setAnswer({ svg, gate: ask.gate, until: Date.now() + GOOD_FOR_MS })
     } catch {

@@ -5,6 +5,7 @@ import { lazy } from '../lib/ui/lazy.tsx'
 import { mount } from '../lib/ui/mount.tsx'
 import { SkipLink } from '../lib/ui/skip-link.tsx'
 import { Wordmark } from '../lib/ui/wordmark.tsx'
+import { anonymousRoute } from './anonymous-route.ts'
 import { t } from './texts.ts'
 import { TicketList } from './ticket-list.tsx'
 import { TicketPage } from './ticket-page.tsx'
@@ -14,14 +15,21 @@ const accessInUrl = () => /^#(adm1_ticket_[A-Za-z0-9_-]{8,200})$/.exec(location.
 const access = signal(accessInUrl())
 const offerInUrl = () => /^#(adm1_offer_[A-Za-z0-9_-]{8,200})$/.exec(location.hash)?.[1] ?? null
 const offer = signal(offerInUrl())
-const isBroken = () => location.hash.length > 1 && accessInUrl() === null && offerInUrl() === null
+const anonymous = signal(anonymousRoute(location.hash))
+const isBroken = () =>
+  location.hash.length > 1 &&
+  accessInUrl() === null &&
+  offerInUrl() === null &&
+  anonymousRoute(location.hash) === null
 const broken = signal(isBroken())
 addEventListener('hashchange', () => {
   access.value = accessInUrl()
   offer.value = offerInUrl()
+  anonymous.value = anonymousRoute(location.hash)
   broken.value = isBroken()
 })
 
+const Anonymous = lazy(() => import('./anonymous.tsx').then(part => part.Anonymous))
 const OfferPage = lazy(() => import('./offer-page.tsx').then(part => part.OfferPage))
 
 function Wallet() {
@@ -38,6 +46,8 @@ function Wallet() {
           <TicketPage key={access.value} access={access.value} />
         ) : offer.value ? (
           <OfferPage key={offer.value} link={offer.value} />
+        ) : anonymous.value ? (
+          <Anonymous key={JSON.stringify(anonymous.value)} route={anonymous.value} />
         ) : (
           <TicketList broken={broken.value} />
         )}

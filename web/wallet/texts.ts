@@ -8,6 +8,10 @@ export const { t } = translator({
   no_tickets: 'No ticket on this phone yet',
   no_tickets_hint: 'Open the link of your ticket once, and it stays here, also without a network.',
   find_event: 'Find an event',
+  unfinished: 'A purchase is not finished',
+  continue: 'Continue',
+  voucher: 'Use a voucher',
+  backup: 'Backup',
   bad_link: 'This ticket link does not work',
   bad_link_hint: 'It may be cut short. Open it again from where you got it, or ask the organiser.',
   no_answer: 'The server does not answer, and this ticket is not on this phone yet.',
@@ -72,5 +76,5 @@ export const { t } = translator({
     'The ticket stays valid, and its key stays here. Open its link on this phone to see it again.',
   remove_yes: 'Remove',
   remove_no: 'Keep',
-  erased: 'removed on request',
+  erased: 'none on the books',
 })

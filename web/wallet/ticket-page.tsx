@@ -282,8 +282,13 @@ function TicketView({ kept, state, onBound, reload }: TicketViewProps) {
           onChanged={reload}
         />
       )}
-      {asked && rotation && <Asked rotation={rotation} onClose={() => setAsked(false)} />}
-      {big && <BigCode svg={svg} live={live} ticket={ticket} onClose={() => setBig(false)} />}
+      {asked && rotation && (
+        <Asked
+          answerTo={async ask => (await import('./binding.ts')).answerTo(rotation, ask)}
+          onClose={() => setAsked(false)}
+        />
+      )}
+      {big && <BigCode svg={svg} live={live} number={ticket.number} onClose={() => setBig(false)} />}
       {removing && (
         <Confirm
           title={t('remove_title')}

@@ -36,9 +36,15 @@ async function watched<T>(answer: Promise<T>): Promise<T> {
 
 const call = <T>(method: string, path: string, options?: CallOptions) =>
   watched(plainCall<T>(method, path, options))
-const download = (path: string, options?: CallOptions) => watched(plainDownload(path, options))
+const download = (path: string, options?: CallOptions & { method?: string }) =>
+  watched(plainDownload(path, options))
 
-const event = (slug: string) => `/v1/desk/events/${segment(slug)}`
+/** For the parts of the desk whose calls stand in a file of their own. */
+export const deskCall = call
+export const deskDownload = download
+
+export const eventUrl = (slug: string) => `/v1/desk/events/${segment(slug)}`
+const event = eventUrl
 const ticket = (slug: string, number: string) => `${event(slug)}/tickets/${segment(number)}`
 
 export const getSession = () => call<Session>('GET', '/v1/session')

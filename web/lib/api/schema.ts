@@ -21,6 +21,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/keys/public": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The keys of all anonymous tickets that are still good (seed 002), each with the proof that it stands in
+         *     the audit log: nobody can be shown a key of their own.
+         */
+        get: operations["public_keys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/ready": {
         parameters: {
             query?: never;
@@ -32,6 +52,23 @@ export interface paths {
         get: operations["ready"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/test/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Pays a test order. There is no such page unless the server runs as a demonstration. */
+        post: operations["pay_test"];
         delete?: never;
         options?: never;
         head?: never;
@@ -52,6 +89,40 @@ export interface paths {
         get: operations["bloom"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/checkout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Orders tickets that are sold without a name. The places are held until the order expires. */
+        post: operations["checkout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/create_voucher": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes vouchers: their codes are told this once. */
+        post: operations["create_voucher"];
         delete?: never;
         options?: never;
         head?: never;
@@ -182,6 +253,26 @@ export interface paths {
         patch: operations["change_gate"];
         trace?: never;
     };
+    "/v1/desk/events/{event}/issuer-keys/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes a new key for a type's tickets. The old one finishes within a day what was begun, and its tickets
+         *     stay good.
+         */
+        post: operations["rotate_issuer_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/desk/events/{event}/keys": {
         parameters: {
             query?: never;
@@ -231,6 +322,41 @@ export interface paths {
         put?: never;
         /** Makes a one-time code that turns a phone or laptop into a scanner. */
         post: operations["create_pairing"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/desk/events/{event}/revoked-tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Anonymous tickets that were withdrawn, the newest first. */
+        get: operations["list_revoked_tokens"];
+        put?: never;
+        /** Withdraws an anonymous ticket by the number that its wallet shows. */
+        post: operations["revoke_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/desk/events/{event}/sales": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was sold without a name: numbers only, for there is nothing else. */
+        get: operations["show_sales"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -478,6 +604,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/desk/events/{event}/vouchers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes vouchers: their codes are told this once. */
+        post: operations["make_vouchers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/desk/events/{event}/vouchers/sheet": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Vouchers as cards to cut out. Their codes are sent again: here they are not kept. */
+        post: operations["print_vouchers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/desk/events/{event}/vouchers/{batch}/void": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Withdraws the vouchers of a batch that nobody redeemed. */
+        post: operations["void_vouchers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/events": {
         parameters: {
             query?: never;
@@ -487,6 +664,23 @@ export interface paths {
         };
         /** The events that take registrations. */
         get: operations["list_public_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/events/{event}/issuer-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The keys of an event's anonymous tickets. */
+        get: operations["issuer_keys"];
         put?: never;
         post?: never;
         delete?: never;
@@ -611,6 +805,26 @@ export interface paths {
         put?: never;
         /** Registers somebody for an event. */
         post: operations["register"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/exchange": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Exchanges an anonymous ticket for one that only this wallet can show. The same key again gets the same
+         *     ticket.
+         */
+        post: operations["exchange_token"];
         delete?: never;
         options?: never;
         head?: never;
@@ -776,6 +990,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/redeem": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Uses an anonymous ticket once (seed 002): the signature first, then the books. The same engine as at the
+         *     gates.
+         */
+        post: operations["redeem_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/redeem_rotating": {
         parameters: {
             query?: never;
@@ -787,6 +1021,23 @@ export interface paths {
         put?: never;
         /** Uses a proof with a shared secret (seed 002). Each epoch of a ticket is good once. */
         post: operations["redeem_rotating"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/redeem_voucher": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Redeems a voucher, once. The same code and claim again get the same receipt. */
+        post: operations["redeem_voucher"];
         delete?: never;
         options?: never;
         head?: never;
@@ -824,6 +1075,26 @@ export interface paths {
         post: operations["sign_in"];
         /** Signs out. */
         delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sign_blinded": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Signs a token that the server cannot see: as many as the receipt paid for. The same blinded token again
+         *     gets the same signature.
+         */
+        post: operations["sign_blinded"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1176,6 +1447,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/verify_receipt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks whoever took the money how far a payment is. The same payment always gives the same receipt. */
+        post: operations["verify_receipt"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1242,6 +1530,37 @@ export interface components {
         /** @description A ticket that staff issued or changed. */
         ChangedTicket: components["schemas"]["DeskTicket"] & {
             merkle_validation?: components["schemas"]["MerkleValidation"] | null;
+        };
+        /** @description An order that waits for its payment. */
+        CheckoutAnswer: {
+            /** Format: int32 */
+            amount_cents: number;
+            currency: string;
+            /** @description Until when it can be paid. */
+            expires_at: string;
+            /** @description Where to pay; null when there is no such page. */
+            pay_url?: string | null;
+            payment_provider: string;
+            /** @description To be kept before paying: the receipt is asked for with it. */
+            provider_receipt_id: string;
+            /** Format: int32 */
+            quantity: number;
+        };
+        /** @description What somebody wants to buy. */
+        CheckoutInput: {
+            /** @description `YYYY-MM-DD`, where tickets are for a day. */
+            day?: string | null;
+            /** @description Slug of the event. */
+            event: string;
+            /** @description `TEST` or `STRIPE`. */
+            payment_provider: string;
+            /** Format: int32 */
+            quantity: number;
+            /**
+             * Format: int32
+             * @description Number of the type.
+             */
+            ticket_type: number;
         };
         /** @description Two entries with a ticket that was good for one less. */
         Conflict: {
@@ -1529,6 +1848,20 @@ export interface components {
         Events: {
             events: components["schemas"]["Event"][];
         };
+        /** @description The ticket that it was exchanged for. */
+        ExchangeAnswer: {
+            /** @description Its credential. */
+            access: string;
+        };
+        /** @description An anonymous ticket to be exchanged. */
+        ExchangeInput: {
+            /** @description The ticket, `B1:…`. */
+            code: string;
+            /** @description Slug of the event. */
+            event: string;
+            /** @description The wallet's P-256 public key, SEC 1, base64url. */
+            public_key: string;
+        };
         /** @description A message of the feed. */
         Feed: {
             /** @description Newest first in a `snapshot`, oldest first in `scans`. */
@@ -1594,6 +1927,8 @@ export interface components {
             device: components["schemas"]["SetupDevice"];
             event: components["schemas"]["SetupEvent"];
             gates: components["schemas"]["Gate"][];
+            /** @description Keys of anonymous tickets that are good within the next two weeks. */
+            issuer_keys: components["schemas"]["SetupIssuer"][];
             keys: components["schemas"]["SetupKey"][];
             /** @description Devices whose lists of spent tickets can be checked. */
             peers: components["schemas"]["Peer"][];
@@ -1683,6 +2018,42 @@ export interface components {
             /** @description Whether it may be handed on. */
             transfer: components["schemas"]["TicketTransfer"];
         };
+        /** @description A key that signs anonymous tickets. */
+        IssuerKey: {
+            algorithm: string;
+            /** @description The day its tickets are for; null for the whole event. */
+            day?: string | null;
+            /** @description Slug of the event. */
+            event: string;
+            event_name: string;
+            expires: string;
+            /** @description SHA-256 of the public key, hexadecimal. */
+            key_id: string;
+            /** @description The proof that it stands in the audit log. */
+            merkle_validation: components["schemas"]["MerkleValidation"];
+            not_before?: string | null;
+            /** @description `SubjectPublicKeyInfo`, base64url. */
+            public_key: string;
+            /** @description Whether it signs, or only verifies. */
+            signs: boolean;
+            /**
+             * Format: int32
+             * @description How many have such a ticket, rounded down.
+             */
+            sold_at_least: number;
+            /** Format: int32 */
+            ticket_type: number;
+            time_zone: string;
+            /** @description The challenge that its tokens answer, base64url. */
+            token_challenge: string;
+            /** Format: int32 */
+            token_type: number;
+            type_name: string;
+        };
+        /** @description Keys that sign anonymous tickets. */
+        IssuerKeys: {
+            keys: components["schemas"]["IssuerKey"][];
+        };
         /** @description The keys of an event. */
         Keys: {
             /** @description By number. */
@@ -1744,6 +2115,13 @@ export interface components {
             tree_size: number;
             /** @description Whether the server could prove it. */
             valid: boolean;
+        };
+        /** @description New vouchers. */
+        NewVouchers: {
+            /** Format: int32 */
+            batch: number;
+            /** @description Told this once. */
+            codes: string[];
         };
         /** @description A wish to hand a ticket on. */
         OfferInput: {
@@ -1940,6 +2318,11 @@ export interface components {
             /** @description Its name. */
             name: string;
         };
+        /** @description The same, by a program (seed 002). */
+        ProgramVoucherInput: components["schemas"]["VoucherInput"] & {
+            /** @description Slug of the event. */
+            event: string;
+        };
         /** @description A Merkle proof. */
         Proof: {
             /** @description Hashes in the order of RFC 6962, in hex. */
@@ -1966,6 +2349,13 @@ export interface components {
         PublicEvents: {
             events: components["schemas"]["PublicEvent"][];
         };
+        /** @description How tickets of a type are sold, for whoever wants one. */
+        PublicSale: components["schemas"]["SaleTerms"] & {
+            /** @description The days to choose from; empty unless each ticket is for one. */
+            days: string[];
+            /** @description `TEST`, `STRIPE`, `VOUCHER`: the ways of paying that are open. */
+            payments: string[];
+        };
         /** @description A ticket type as anybody sees it. */
         PublicType: {
             currency?: string | null;
@@ -1982,6 +2372,7 @@ export interface components {
              * @description How many are left; null when there are plenty.
              */
             remaining?: number | null;
+            sale?: components["schemas"]["PublicSale"] | null;
             sold_out: boolean;
             valid_from?: string | null;
             valid_until?: string | null;
@@ -2012,6 +2403,38 @@ export interface components {
             /** @description Whether it must be answered. */
             required?: boolean;
         };
+        /** @description How far a payment is. */
+        ReceiptAnswer: {
+            day?: string | null;
+            /** @description Slug of the event; null while whoever takes the money tells nothing of the order. */
+            event?: string | null;
+            /** Format: int32 */
+            quantity?: number | null;
+            /** @description The credential for signatures; null unless verified. */
+            receipt_id?: string | null;
+            /**
+             * Format: int32
+             * @description How many were signed.
+             */
+            signed?: number | null;
+            /** @description `verified`, `pending`, `expired` or `refund_due` (paid too late, and nothing is left). */
+            status: string;
+            /** Format: int32 */
+            ticket_type?: number | null;
+        };
+        /** @description A payment (seed 002). */
+        ReceiptInput: {
+            /** @description `TEST` or `STRIPE`. */
+            payment_provider: string;
+            provider_receipt_id: string;
+        };
+        /** @description What came of it. */
+        RedeemAnswer: {
+            /** @description `spent`, `invalid`, `expired`, or the reason's code. */
+            reason?: string | null;
+            /** @description `accepted` or `rejected`. */
+            status: string;
+        };
         /** @description A token to use. */
         RedeemInput: {
             /** @description The gate where it is presented. */
@@ -2026,6 +2449,15 @@ export interface components {
             /** @description The token, or the text of a printed link. */
             token: string;
         };
+        /** @description A voucher that somebody has. */
+        RedeemVoucherInput: {
+            /**
+             * @description Base64url of 16 to 64 bytes that the wallet drew and keeps: with it the answer can be asked for
+             *     again.
+             */
+            claim: string;
+            code: string;
+        };
         /** @description What came of using a token. */
         Redeemed: {
             crypto: components["schemas"]["Crypto"];
@@ -2037,6 +2469,15 @@ export interface components {
             redeemed: boolean;
             registry?: components["schemas"]["Registry"] | null;
             ticketId?: string | null;
+        };
+        /** @description A payment that is to be given back. */
+        Refund: {
+            /** Format: int32 */
+            amount_cents: number;
+            currency: string;
+            provider: string;
+            /** @description The provider's name of the payment. */
+            reference: string;
         };
         /** @description An entry that was not taken. */
         RefusedEntry: {
@@ -2104,6 +2545,12 @@ export interface components {
          * @enum {string}
          */
         RevokeReason: "lost" | "refunded" | "duplicate" | "fraud" | "other";
+        /** @description An anonymous ticket to be withdrawn. */
+        RevokeTokenInput: {
+            /** @description Its number, as its wallet shows it. */
+            number: string;
+            reason?: string;
+        };
         /** @description A withdrawn ticket. */
         Revoked: {
             merkle_validation?: components["schemas"]["MerkleValidation"] | null;
@@ -2112,10 +2559,27 @@ export interface components {
             revoked: boolean;
             ticketId: string;
         };
+        /** @description An anonymous ticket that was withdrawn. */
+        RevokedToken: {
+            at: string;
+            number: string;
+            reason: string;
+        };
+        /** @description Anonymous tickets that were withdrawn. */
+        RevokedTokens: {
+            tokens: components["schemas"]["RevokedToken"][];
+        };
         /** @description What becomes of the old keys. */
         RotateInput: {
             /** @description Until when tickets of the old keys are good, RFC 3339; for ever when it is not said. */
             verify_until?: string | null;
+        };
+        /** @description What a new key is for. */
+        RotateIssuerInput: {
+            /** @description `YYYY-MM-DD`, where tickets are for a day. */
+            day?: string | null;
+            /** Format: int32 */
+            ticket_type: number;
         };
         /** @description What came of it. */
         RotatingAnswer: components["schemas"]["Verdict"] & {
@@ -2142,6 +2606,31 @@ export interface components {
             ticket_id: string;
             /** @description A name for the validator's own records. */
             validator_id?: string | null;
+        };
+        /** @description How tickets of a type are sold. */
+        SaleTerms: {
+            /** @description Whether each ticket is for one day of the event. */
+            by_day: boolean;
+            /** @description Three letters (ISO 4217). */
+            currency: string;
+            /**
+             * Format: int32
+             * @description Price of one ticket in the currency's smallest unit.
+             */
+            price_cents: number;
+        };
+        /** @description What was sold of an event. */
+        Sales: {
+            payments: components["schemas"]["Takings"][];
+            /** @description Payments that came too late, to be given back. */
+            refunds: components["schemas"]["Refund"][];
+            types: components["schemas"]["SoldType"][];
+            vouchers: components["schemas"]["VoucherBatch"][];
+            /**
+             * Format: int64
+             * @description Voucher codes that were none, since the server started.
+             */
+            wrong_vouchers_today: number;
         };
         /** @description What the sandbox's page needs. */
         Sandbox: {
@@ -2247,6 +2736,32 @@ export interface components {
             time_zone: string;
             venue: string;
         };
+        /** @description A key of anonymous tickets, with what they are good for. */
+        SetupIssuer: {
+            /** @description SHA-256 of the challenge that its tokens answer, hexadecimal. */
+            challenge_digest: string;
+            /**
+             * Format: int32
+             * @description Unix seconds.
+             */
+            expires_s: number;
+            /**
+             * Format: int32
+             * @description One bit a gate; 0 for any.
+             */
+            gates: number;
+            /** Format: int32 */
+            max_uses: number;
+            /**
+             * Format: int32
+             * @description Unix seconds; 0 for no bound.
+             */
+            not_before_s: number;
+            /** @description `SubjectPublicKeyInfo`, base64url. */
+            public_key: string;
+            /** Format: int32 */
+            type_number: number;
+        };
         /** @description A key that tickets are checked with. */
         SetupKey: {
             /** @description `ed25519` or `hs256`. */
@@ -2275,6 +2790,11 @@ export interface components {
             /** @description How its tickets may enter again. */
             pass: components["schemas"]["PassRules"];
         };
+        /** @description Vouchers to be printed. */
+        SheetInput: {
+            /** @description Of one batch, none redeemed. */
+            codes: string[];
+        };
         /** @description One side of a conflict. */
         Side: {
             at: string;
@@ -2290,10 +2810,23 @@ export interface components {
             /** @description Not after. */
             to: string;
         };
+        /** @description A signature over a blinded token. */
+        SignAnswer: {
+            /** @description 256 bytes, base64. */
+            signed_blinded: string;
+        };
         /** @description A name and a password. */
         SignIn: {
             password: string;
             username: string;
+        };
+        /** @description A blinded token to be signed (seed 002). */
+        SignInput: {
+            /** @description 256 bytes, base64. */
+            blinded_token: string;
+            /** @description The key it was blinded for; the one that signs now when it is not said. */
+            key_id?: string | null;
+            receipt_id: string;
         };
         /** @description A signing key. The secret is shown to nobody. */
         SigningKey: {
@@ -2310,6 +2843,38 @@ export interface components {
             public_key?: string | null;
             /** @description From when on it signs nothing; null while it signs. */
             retired_at?: string | null;
+        };
+        /** @description What was sold for a day. */
+        SoldDay: {
+            /** @description Null for the whole event. */
+            day?: string | null;
+            /** Format: int32 */
+            signed: number;
+        };
+        /** @description What was sold of a type. */
+        SoldType: {
+            currency: string;
+            days: components["schemas"]["SoldDay"][];
+            /**
+             * Format: int32
+             * @description Tickets that were exchanged for ones that live in a wallet.
+             */
+            exchanged: number;
+            /** Format: int32 */
+            quota: number;
+            /**
+             * Format: int32
+             * @description Tickets that were signed.
+             */
+            signed: number;
+            /**
+             * Format: int32
+             * @description Places that are taken: ordered, paid, or on vouchers.
+             */
+            sold: number;
+            /** Format: int32 */
+            ticket_type: number;
+            type_name: string;
         };
         /** @description Entries at other gates. */
         SpentChanges: {
@@ -2446,6 +3011,8 @@ export interface components {
              * @description Percent.
              */
             battery?: number | null;
+            /** @description Codes of the anonymous tickets that these entries are about: they are on no books before. */
+            bearer_codes?: string[];
             /**
              * Format: int32
              * @description How many entries wait on the device.
@@ -2487,6 +3054,37 @@ export interface components {
             merkle_validation?: components["schemas"]["MerkleValidation"] | null;
             /** @description `done` or `asked`: then ask again once the organiser has agreed. */
             state: string;
+        };
+        /** @description What came in. */
+        Takings: {
+            /**
+             * Format: int64
+             * @description Sum of what was verified.
+             */
+            amount_cents: number;
+            currency: string;
+            /**
+             * Format: int32
+             * @description Orders that wait.
+             */
+            open: number;
+            provider: string;
+            /** Format: int32 */
+            refund_due: number;
+            /**
+             * Format: int32
+             * @description Payments.
+             */
+            verified: number;
+        };
+        /** @description What became of it. */
+        TestPaid: {
+            /** @description `verified` or `refund_due`. */
+            status: string;
+        };
+        /** @description A test payment (seed 002). */
+        TestPayment: {
+            provider_receipt_id: string;
         };
         /** @description A ticket as its holder sees it. */
         Ticket: {
@@ -2621,6 +3219,7 @@ export interface components {
             quota: number;
             /** @description `none`, `device` or `shared`: whether the code changes, and by what it is bound. */
             rotation: string;
+            sale?: components["schemas"]["SaleTerms"] | null;
             /** @description `no`, `free` or `approval`: whether holders may hand their tickets on. */
             transferable: string;
             valid_from?: string | null;
@@ -2662,6 +3261,7 @@ export interface components {
              *     check it) or `shared` (by a secret; only the server can).
              */
             rotation?: string | null;
+            sale?: components["schemas"]["SaleTerms"] | null;
             /** @description Whether holders may hand their tickets on: `no`, `free` or `approval` (when staff agree). */
             transferable?: string | null;
             valid_from?: string | null;
@@ -2729,6 +3329,10 @@ export interface components {
         };
         /** @description A ticket as a gate may know it. */
         VerdictTicket: {
+            /** @description Whether its issuer signed it unseen: then nothing else is known of it. */
+            anonymous: boolean;
+            /** @description Until when it is good; null for no bound. */
+            expires_at?: string | null;
             number: string;
             type_name: string;
             /** Format: int32 */
@@ -2761,6 +3365,44 @@ export interface components {
             /** @description The token, or the text of a printed link. */
             token: string;
         };
+        /** @description Vouchers that were made together. */
+        VoucherBatch: {
+            /** Format: int32 */
+            batch: number;
+            /** Format: int32 */
+            count: number;
+            created_at: string;
+            day?: string | null;
+            expires_at?: string | null;
+            label: string;
+            /**
+             * Format: int32
+             * @description Tickets that each buys.
+             */
+            quantity: number;
+            /** Format: int32 */
+            redeemed: number;
+            /** Format: int32 */
+            ticket_type: number;
+            voided: boolean;
+        };
+        /** @description Vouchers to be made. */
+        VoucherInput: {
+            /** @description How many vouchers. */
+            count: number;
+            /** @description `YYYY-MM-DD`, where tickets are for a day. */
+            day?: string | null;
+            /** @description RFC 3339; null for never. */
+            expires_at?: string | null;
+            label?: string;
+            /**
+             * Format: int32
+             * @description Tickets that each buys.
+             */
+            quantity?: number;
+            /** Format: int32 */
+            ticket_type: number;
+        };
         /** @description Who is signed in. */
         Who: {
             /** @description `admin`, `organiser` or `viewer`. */
@@ -2792,6 +3434,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    public_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuerKeys"];
                 };
             };
             /** @description Why there is no answer */
@@ -2843,6 +3514,48 @@ export interface operations {
             };
         };
     };
+    pay_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TestPayment"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestPaid"];
+                };
+            };
+            /** @description Why there is no answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     bloom: {
         parameters: {
             query?: never;
@@ -2863,6 +3576,126 @@ export interface operations {
             };
             /** @description Why there is no answer */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    checkout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckoutInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckoutAnswer"];
+                };
+            };
+            /** @description Why there is no answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sold out, or closed */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_voucher: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProgramVoucherInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewVouchers"];
+                };
+            };
+            /** @description Why there is no answer */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3278,6 +4111,60 @@ export interface operations {
             };
         };
     };
+    rotate_issuer_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug */
+                event: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotateIssuerInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuerKeys"];
+                };
+            };
+            /** @description Why there is no answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_keys: {
         parameters: {
             query?: never;
@@ -3426,6 +4313,142 @@ export interface operations {
             };
             /** @description Why there is no answer */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_revoked_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug */
+                event: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevokedTokens"];
+                };
+            };
+            /** @description Why there is no answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug */
+                event: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevokeTokenInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevokedToken"];
+                };
+            };
+            /** @description Why there is no answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_sales: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug */
+                event: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sales"];
+                };
+            };
+            /** @description Why there is no answer */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4044,6 +5067,147 @@ export interface operations {
             };
         };
     };
+    make_vouchers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug */
+                event: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VoucherInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewVouchers"];
+                };
+            };
+            /** @description Why there is no answer */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    print_vouchers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug */
+                event: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SheetInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/pdf": number[];
+                };
+            };
+            /** @description Why there is no answer */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    void_vouchers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug */
+                event: string;
+                batch: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VoucherBatch"];
+                };
+            };
+            /** @description Why there is no answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_public_events: {
         parameters: {
             query?: never;
@@ -4060,6 +5224,47 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PublicEvents"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    issuer_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Slug */
+                event: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuerKeys"];
+                };
+            };
+            /** @description Why there is no answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Why there is no answer */
@@ -4367,6 +5572,75 @@ export interface operations {
                 };
             };
             /** @description Why there is no answer */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exchange_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExchangeInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExchangeAnswer"];
+                };
+            };
+            /** @description Why there is no answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not good any more; the code says why */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4821,6 +6095,66 @@ export interface operations {
             };
         };
     };
+    redeem_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RedeemInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RedeemAnswer"];
+                };
+            };
+            /** @description Why there is no answer */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused, with the reason */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RedeemAnswer"];
+                };
+            };
+            /** @description Why there is no answer */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     redeem_rotating: {
         parameters: {
             query?: never;
@@ -4850,6 +6184,84 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RotatingAnswer"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    redeem_voucher: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RedeemVoucherInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptAnswer"];
+                };
+            };
+            /** @description Why there is no answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Why there is no answer */
@@ -5008,6 +6420,75 @@ export interface operations {
             };
             /** @description Why there is no answer */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_blinded: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignAnswer"];
+                };
+            };
+            /** @description Why there is no answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description All is signed, or the key signs nothing more */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5877,6 +7358,66 @@ export interface operations {
             };
             /** @description Why there is no answer */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Why there is no answer */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verify_receipt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReceiptInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptAnswer"];
+                };
+            };
+            /** @description Why there is no answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not what was ordered */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No answer from the payment service: ask again */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

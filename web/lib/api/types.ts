@@ -22,8 +22,12 @@ export type RevokeReason = Schemas['RevokeReason']
 
 // public
 export type Question = Answer<'Question', { kind: 'text' | 'choice' }>
-export type PublicTicketType = Answer<'PublicType'>
-export type PublicEvent = Answer<'PublicEvent', { questions: Question[]; phone: PhoneRule }>
+/** An older server sells nothing without a name. */
+export type PublicTicketType = Answer<'PublicType', { sale?: Sale | null }>
+export type PublicEvent = Answer<
+  'PublicEvent',
+  { questions: Question[]; phone: PhoneRule; ticket_types: PublicTicketType[] }
+>
 export type RegistrationInput = Schemas['RegistrationInput']
 export type MerkleValidation = Answer<'MerkleValidation'>
 export type Rotation = Answer<'TicketRotation', { kind: 'device' | 'shared'; head: string | null }>
@@ -57,6 +61,23 @@ type TicketWords = {
 export type Ticket = Answer<'Ticket', TicketWords>
 export type Registered = Answer<'Registered', { ticket: Ticket; merkle_validation?: MerkleValidation | null }>
 
+// tickets without a name
+export type Provider = 'TEST' | 'STRIPE' | 'VOUCHER'
+export type Sale = Answer<'PublicSale', { payments: Provider[] }>
+export type DeskSale = Answer<'SaleTerms'>
+export type IssuerKey = Answer<'IssuerKey'>
+type PaidHow = { payment_provider: 'TEST' | 'STRIPE' }
+export type CheckoutInput = Narrow<Schemas['CheckoutInput'], PaidHow>
+export type Checkout = Answer<'CheckoutAnswer', PaidHow>
+export type Receipt = Answer<'ReceiptAnswer', { status: 'verified' | 'pending' | 'expired' | 'refund_due' }>
+/** A server that does not count admissions by day leaves them out. */
+export type SoldDay = Answer<'SoldDay', { admitted?: number }>
+export type SoldType = Answer<'SoldType', { days: SoldDay[] }>
+export type Sales = Answer<'Sales', { types: SoldType[] }>
+export type VoucherBatch = Answer<'VoucherBatch'>
+export type VoucherInput = Schemas['VoucherInput']
+export type NewVouchers = Answer<'NewVouchers'>
+
 // desk
 export type Session = Answer<'Who', { role: Role }>
 export type Gate = Answer<'Gate'>
@@ -74,9 +95,11 @@ type TypeWords = {
   kind: TicketKind
   pass: PassRules
   transferable: Transferable
+  /** How it is sold without a name; an older server knows nothing of it. */
+  sale?: DeskSale | null
 }
 export type TicketType = Answer<'TicketType', TypeWords>
-export type TicketTypeInput = Schemas['TicketTypeInput']
+export type TicketTypeInput = Schemas['TicketTypeInput'] & { sale?: DeskSale | null }
 type EventWords = {
   questions: Question[]
   phone: PhoneRule
@@ -102,7 +125,14 @@ export type EventInput = Pick<
   | 'offline_hours'
 >
 export type DeskTicket = Answer<'DeskTicket', { status: TicketStatus }>
-export type Scan = Answer<'Scan', { verdict: 'admit' | 'refuse' | 'undo' | 'exit' }>
+export type Scan = Answer<
+  'Scan',
+  {
+    verdict: 'admit' | 'refuse' | 'undo' | 'exit'
+    /** Of a ticket without a name there is no page. */
+    anonymous?: boolean
+  }
+>
 export type DeskTicketDetail = DeskTicket & {
   answers: Record<string, string>
   scans: Scan[]
@@ -140,7 +170,8 @@ type SetupWords = {
   peers?: Answer<'Peer'>[]
 }
 export type GateSetup = Answer<'GateSetup', SetupWords>
-export type VerdictTicket = Answer<'VerdictTicket'>
+/** Of a ticket without a name also until when it is good; an older server says nothing of either. */
+export type VerdictTicket = Answer<'VerdictTicket', { anonymous?: boolean; expires_at?: string | null }>
 export type Verdict = Answer<
   'Verdict',
   {
@@ -148,6 +179,7 @@ export type Verdict = Answer<
     /** Which way; an entry when it is not said. */
     direction?: 'entry' | 'exit'
     merkle_validation?: MerkleValidation | null
+    ticket: VerdictTicket | null
   }
 >
 export type UndoneEntry = Answer<'UndoneEntry'>

@@ -4,6 +4,7 @@ const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:'
 const possession = new TextEncoder().encode('admit-one/rot/v1\0')
 const release = new TextEncoder().encode('admit-one/move/v1\0')
 const PROOF_BYTES = 8
+const POINT_BYTES = 33
 /** In the place of an epoch: the code answers a gate. */
 const CHALLENGED = 0xffffffff
 
@@ -34,7 +35,7 @@ export const toBase64Url = (bytes: Bytes): string =>
     .replaceAll('/', '_')
     .replaceAll('=', '')
 
-function joined(...parts: Bytes[]): Bytes {
+export function joined(...parts: Bytes[]): Bytes {
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
   let at = 0
   for (const part of parts) {
@@ -48,6 +49,14 @@ function number(value: number | bigint, size: number): Bytes {
   const bytes = new Uint8Array(8)
   new DataView(bytes.buffer).setBigUint64(0, BigInt(value))
   return bytes.slice(8 - size)
+}
+
+/** A point of P-256 (65 bytes) in its short form: the sign of y, and x. */
+export function compressedPoint(point: Bytes): Bytes {
+  const short = new Uint8Array(POINT_BYTES)
+  short[0] = 2 + ((point.at(-1) ?? 0) & 1)
+  short.set(point.slice(1, POINT_BYTES), 1)
+  return short
 }
 
 /** Intervals since 1970. */
