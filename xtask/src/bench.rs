@@ -2,6 +2,8 @@
 
 mod admissions;
 mod alone;
+mod blind;
+mod blind_http;
 mod desks;
 mod gate;
 mod log;
@@ -37,6 +39,7 @@ const PARTS: &[Part] = &[
     ("probe", |_| probe_disk()),
     ("verify", verify::run),
     ("rotation", rotation::run),
+    ("blind", blind::run),
     ("start", start::run),
     ("admissions", admissions::run),
     ("desks", desks::run),

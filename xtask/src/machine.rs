@@ -58,18 +58,18 @@ pub(crate) fn need_wasm_target() -> Result<()> {
     run(&mut command(&root, "rustup", &["target", "add", TARGET]))
 }
 
-/// A Python with `cryptography`, whose Fernet is the reference for ours, and `PyJWT`, which reads our
-/// web tokens: the folder to put in front of the path, or none when the machine's own will do.
-pub(crate) fn need_python_cryptography() -> Result<Option<PathBuf>> {
+/// A Python with `cryptography`, whose Fernet is the reference for ours, `PyJWT`, which reads our web
+/// tokens, and `localstripe`, which takes Stripe's place: the folder to put in front of the path, or none when the machine's own will do.
+pub(crate) fn need_python_packages() -> Result<Option<PathBuf>> {
     let root = files::root();
-    let has_it =
-        |python: &str| succeeds(&mut command(&root, python, &["-c", "import cryptography, jwt"]));
+    let look = ["-c", "import cryptography, jwt, localstripe"];
+    let has_it = |python: &str| succeeds(&mut command(&root, python, &look));
     if has_it("python3") {
         return Ok(None);
     }
     let (bin, python) = our_python();
     if !has_it(&python) {
-        install_with_pip(&["cryptography", "pyjwt"])?;
+        install_with_pip(&["cryptography", "pyjwt", "localstripe==1.15.10"])?;
     }
     Ok(Some(bin))
 }

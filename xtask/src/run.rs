@@ -18,7 +18,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     if !data.join("keys/server.key").exists() {
         first_start(&data)?;
     }
-    let mut serve = admit(&release_binary(), &["serve", "--sandbox"]);
+    let mut serve = admit(&release_binary(), &["serve", "--sandbox", "--demo"]);
     if !arguments.iter().any(|argument| is_data(argument)) {
         serve.arg("--data").arg(&data);
     }

@@ -11,6 +11,9 @@ use crate::server::{Server, admit, create_admin, debug_binary};
 use crate::{api, files, machine, wasm, web};
 
 const E2E_USER: &str = "organiser";
+/// What the stand-in for Stripe takes and signs with: see `web/e2e/stripe-stand-in.ts`.
+const STRIPE_KEY: &str = "sk_test_stand_in";
+const STRIPE_WEBHOOK_SECRET: &str = "whsec_stand_in";
 const E2E_PASSWORD: &str = "a long password for browser tests";
 
 type Step = (&'static str, fn() -> Result<()>);
@@ -75,7 +78,7 @@ fn tools() -> Result<()> {
     machine::install(machine::TO_TEST)?;
     machine::need_postgres()?;
     machine::need_node()?;
-    let installed = [machine::need_python_cryptography()?, machine::need_go()?];
+    let installed = [machine::need_python_packages()?, machine::need_go()?];
     prefer(installed.into_iter().flatten().collect());
     Ok(())
 }
@@ -101,10 +104,19 @@ fn browser_tests() -> Result<()> {
     let binary = debug_binary();
     run_to_end(&mut admit(&binary, &["init", "--sample", "--data", &path]))?;
     create_admin(&binary, &path, E2E_USER, E2E_PASSWORD)?;
-    let serve = ["serve", "--sandbox", "--data", &path, "--https", "0", "--http", "0"];
-    let server = Server::start(&mut admit(&binary, &serve))?;
+    let serve = ["serve", "--sandbox", "--demo", "--data", &path, "--https", "0", "--http", "0"];
+    let web = files::root().join("web");
+    let stand_in = ["scripts/run-ts.mjs", "e2e/stripe-stand-in.ts"];
+    let stripe = Server::start(&mut command(&web, "node", &stand_in))?;
+    let stripe_url = format!("http://localhost:{}", stripe.port("port")?);
+    let server = Server::start(
+        admit(&binary, &serve)
+            .env("ADMIT_STRIPE_URL", &stripe_url)
+            .env("ADMIT_STRIPE_KEY", STRIPE_KEY)
+            .env("ADMIT_STRIPE_WEBHOOK_SECRET", STRIPE_WEBHOOK_SECRET),
+    )?;
     let spki = leaf_key_hash(&data.join("tls/server.pem"))?;
-    let mut e2e = command(&files::root().join("web"), "npm", &["run", "--silent", "e2e"]);
+    let mut e2e = command(&web, "npm", &["run", "--silent", "e2e"]);
     run_to_end(
         e2e.env("ADMIT_BASE_URL", format!("https://localhost:{}", server.port("https")?))
             .env("ADMIT_HTTP_URL", format!("http://localhost:{}", server.port("http")?))
@@ -112,6 +124,7 @@ fn browser_tests() -> Result<()> {
             .env("ADMIT_PASSWORD", E2E_PASSWORD)
             .env("ADMIT_DATA", &data)
             .env("ADMIT_BIN", &binary)
+            .env("ADMIT_STRIPE_STAND_IN", stripe_url)
             .env("ADMIT_CA_SPKI", spki),
     )
 }
