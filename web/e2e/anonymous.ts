@@ -8,6 +8,7 @@ import { readBarcodes } from 'zxing-wasm/reader'
 import { walkAlone } from './alone.ts'
 import { accessible } from './anonymous-axe.ts'
 import { closedTab, lostAnswer, wrongSignature } from './anonymous-loss.ts'
+import { byCamera, ofOthers } from './anonymous-others.ts'
 import {
   bearerOn,
   buys,
@@ -249,6 +250,8 @@ export async function walkAnonymous(browser: Browser, place: Place): Promise<voi
   await step('anonymous: by card', () => byCard(world))
   await step('anonymous: the first to buy a day', () => firstOfDay(world))
   await step('anonymous: judged by the gate alone', () => gateAlone(world))
+  await step('anonymous: read by the gate’s camera', () => byCamera(world))
+  await step('anonymous: a token of another implementation', () => ofOthers(world))
   await step('anonymous: answers a gate that asks', () => answersGate(world))
   await step('anonymous: exchanged for a code that changes', () => exchanged(world))
   await step('anonymous: in flight mode', () => flight(world))

@@ -40,12 +40,22 @@ async function makeEvent(desk: Page, place: Place, slug: string): Promise<void> 
   await made(desk, types, { name: 'Shared', ...many, rotation: 'shared', interval_s: 15 })
 }
 
-/** A scanner without a camera, paired and ready. */
-export async function gateOf(browser: Browser, desk: Page, place: Place, slug: string): Promise<Page> {
-  const gate = await (await open(browser, phone)).newPage()
-  await gate.addInitScript(() => {
+async function withoutCamera(page: Page): Promise<void> {
+  await page.addInitScript(() => {
     navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('none', 'NotFoundError'))
   })
+}
+
+/** A scanner, paired and ready; without a camera unless it is given one. */
+export async function gateOf(
+  browser: Browser,
+  desk: Page,
+  place: Place,
+  slug: string,
+  prepare = withoutCamera,
+): Promise<Page> {
+  const gate = await (await open(browser, phone)).newPage()
+  await prepare(gate)
   const asked = { device_name: 'Test phone', gate: 1 }
   const pairing = await made(desk, `/v1/desk/events/${slug}/pairings`, asked)
   await gate.goto(`${place.url}/gate/#pair=${pairing.code}`)
@@ -126,7 +136,7 @@ export async function withCamera(page: Page): Promise<void> {
   })
 }
 
-export const hold = (page: Page, image: string) =>
+export const hold = (page: Page, image: string): Promise<void> =>
   page.evaluate(url => (window as unknown as { hold: (url: string) => Promise<void> }).hold(url), image)
 
 async function openPanel(page: Page): Promise<void> {
