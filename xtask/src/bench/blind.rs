@@ -10,9 +10,9 @@ use anyhow::{Context, Result, ensure};
 
 use super::table::{Bound, Goal, print_goals};
 use super::{Effort, blind_http};
-use crate::files;
 use crate::probe::cpu_time;
 use crate::process::{command, text};
+use crate::{files, web};
 
 /// Rounds of OpenSSL and ours in turns; the middle ratio counts.
 const ROUNDS: usize = 3;
@@ -30,8 +30,27 @@ pub(super) fn run(effort: Effort) -> Result<()> {
         figure: blind_http::rate(effort)? / theirs,
         bound: Bound::AtLeast(0.75),
     });
+    goals.push(in_browser()?);
     print_goals(&goals);
     Ok(())
+}
+
+/// What a ticket costs its wallet in Chromium, beside an implementation of others.
+fn in_browser() -> Result<Goal> {
+    web::install()?;
+    let folder = files::root().join("web");
+    let told = text(&mut command(&folder, "node", &["scripts/bench-blind.mjs"]))?;
+    let told: serde_json::Value = serde_json::from_str(&told)?;
+    let ms = |name: &str| told.get(name).and_then(serde_json::Value::as_f64).context("no figure");
+    let (blind, finalize, theirs) = (ms("blind_ms")?, ms("finalize_ms")?, ms("their_blind_ms")?);
+    println!(
+        "in Chromium: blind {blind:.2} ms, finalize {finalize:.2} ms; blindrsa-ts {theirs:.1} ms"
+    );
+    Ok(Goal {
+        what: "blindrsa-ts blind / ours, in Chromium".to_owned(),
+        figure: theirs / blind,
+        bound: Bound::AtLeast(20.0),
+    })
 }
 
 /// Operations a second of processor time.
