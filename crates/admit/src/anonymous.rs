@@ -201,22 +201,33 @@ pub async fn rotate_key(
     make_key(app, view, type_no, day).await
 }
 
-/// After a change of an event or a type: keys of the whole event are made where they are missing, and
-/// those of tickets without an end of their own follow the event, so that a postponed event needs no
-/// new tickets.
+/// After a change of an event or a type: keys of the whole event are made where they are missing, and what
+/// is sold from now on is good for what the type says now. Tickets that are out keep what they say, but for
+/// the end of those without one of their own, which follows the event: a postponed event needs no new
+/// tickets.
 pub async fn keep_up(app: &App, event: EventNo) -> Result<()> {
     let Some(view) = app.books.now().events.get(&event).cloned() else { return Ok(()) };
-    let whole = |kind: &&TicketType| kind.details.sale.is_some_and(|sale| !sale.by_day);
-    for kind in view.types.iter().filter(whole) {
+    let now = app.now();
+    for kind in view.types.iter().filter(|kind| kind.details.sale.is_some_and(|s| !s.by_day)) {
         ensure_key(app, &view, kind.number, None).await?;
     }
-    let now = app.now();
-    for issuer in app.books.now().issuers(event).iter().filter(|issuer| issuer.day.is_none()) {
+    for issuer in app.store.issuers().await? {
         let kind = view.types.iter().find(|kind| kind.number == issuer.terms.type_no);
-        let Some(kind) = kind.filter(|kind| kind.details.valid_until.is_none()) else { continue };
-        let terms = IssuerTerms { expires_s: terms(&view, kind, None).expires_s, ..issuer.terms };
-        if terms != issuer.terms {
-            app.store.put_issuer(Issuer { terms, ..issuer.clone() }, now).await?;
+        let Some(kind) = kind.filter(|_| issuer.terms.event == event) else { continue };
+        let wanted = terms(&view, kind, issuer.day);
+        let same_but_end = IssuerTerms { expires_s: issuer.terms.expires_s, ..wanted };
+        let follows = issuer.day.is_none() && kind.details.valid_until.is_none();
+        let open = sold(&view, kind.number, issuer.day, now).is_ok() && issuer.retired_at.is_none();
+        if wanted == issuer.terms {
+            continue;
+        }
+        if follows && (same_but_end == issuer.terms || !open) {
+            let terms = IssuerTerms { expires_s: wanted.expires_s, ..issuer.terms };
+            app.store.put_issuer(Issuer { terms, ..issuer }, now).await?;
+        } else if open && issuer.signed == 0 {
+            app.store.put_issuer(Issuer { terms: wanted, ..issuer }, now).await?;
+        } else if open {
+            rotate_key(app, &view, kind.number, issuer.day).await?;
         }
     }
     app.refresh().await

@@ -393,6 +393,27 @@ async fn a_postponed_event_needs_no_new_tickets() {
 }
 
 #[tokio::test]
+async fn a_changed_type_changes_what_is_sold_from_then_on() {
+    let shop = Shop::open().await;
+    let path = format!("/v1/desk/events/sample/ticket-types/{}", shop.kind);
+    let change = |body: Value| shop.app.patch(&shop.organiser, &path, body);
+    let first = shop.signing_key().await;
+    change(json!({"max_uses": 2})).await.expect(StatusCode::OK);
+    // Nothing was signed: the same key is for something else now, and the log tells it.
+    let changed = shop.signing_key().await;
+    assert_eq!(changed["key_id"], first["key_id"]);
+    assert_ne!(changed["merkle_validation"]["leaf"], first["merkle_validation"]["leaf"]);
+    let twice = shop.buy(1).await;
+    change(json!({"max_uses": 1})).await.expect(StatusCode::OK);
+    assert_ne!(shop.signing_key().await["key_id"], first["key_id"]);
+    let once = shop.buy(2).await;
+    shop.app.scan(&shop.gate, &twice.code(), 1).await.expect(StatusCode::OK);
+    shop.app.scan(&shop.gate, &twice.code(), 2).await.expect(StatusCode::OK);
+    shop.app.scan(&shop.gate, &once.code(), 3).await.expect(StatusCode::OK);
+    shop.app.scan(&shop.gate, &once.code(), 4).await.expect(StatusCode::CONFLICT);
+}
+
+#[tokio::test]
 async fn a_ticket_of_a_day_is_good_on_that_day() {
     let sale = json!({"price_cents": 300, "currency": "EUR", "by_day": true});
     let shop = Shop::selling(sale, 50).await;
