@@ -3,6 +3,12 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::Arc;
+
+use admit::App;
+use admit::data::DataFolder;
+use admit::database::Database;
+use admit::{clock, sample};
 
 fn admit(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_admit")).args(args).env("ADMIT_LOG", "error").output().unwrap()
@@ -133,6 +139,31 @@ fn keys_rotate_and_everything_still_opens() {
     assert!(admit(&["keys", "prune", "--data", &data]).status.success());
     assert_eq!(std::fs::read_to_string(&keys).unwrap().lines().count(), 1);
     assert!(admit(&["event", "show", "--data", &data, "sample"]).status.success());
+}
+
+/// Does something in the data folder while no server and no command has it.
+fn within<T>(data: &str, what: impl AsyncFn(Arc<App>) -> T) -> T {
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let folder = DataFolder::at(Path::new(data));
+        let url = "https://gate.example";
+        let (app, _) = folder.open(clock::system(), url, &Database::at(None)).await.unwrap();
+        what(app).await
+    })
+}
+
+#[test]
+fn keys_of_anonymous_tickets_are_sealed_anew_as_well() {
+    let (_folder, data) = data();
+    within(&data, async |app| sample::sell(&app).await.unwrap());
+    // The signing key, the serial key of the event, and the issuer's.
+    let rotated = admit(&["keys", "rotate", "--data", &data]);
+    assert!(out(&rotated).contains("sealed 3 values"), "{} {}", out(&rotated), err(&rotated));
+    assert!(admit(&["keys", "prune", "--data", &data]).status.success());
+    within(&data, async |app| {
+        let issuers = app.store.issuers().await.unwrap();
+        let secret = &issuers.first().unwrap().secret;
+        assert!(app.vault.unwrap(secret).is_ok(), "a key that nobody can open signs nothing");
+    });
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn terms(s: &Subject) -> IssuerTerms {
     }
 }
 
-fn issuer(s: &Subject) -> Issuer {
+pub(crate) fn issuer(s: &Subject) -> Issuer {
     let spki = secret().public_key().to_spki();
     Issuer {
         terms: terms(s),
@@ -63,7 +63,7 @@ fn issuer(s: &Subject) -> Issuer {
 }
 
 /// An anonymous ticket, signed as a wallet would end up with it.
-fn bearer(s: &Subject, nonce: u8) -> Verified {
+pub(crate) fn bearer(s: &Subject, nonce: u8) -> Verified {
     let spki = secret().public_key().to_spki();
     let key = IssuerKey::new(&spki, [5; 32], terms(s), None).unwrap();
     let nonce = [nonce; 32];
@@ -75,14 +75,14 @@ fn bearer(s: &Subject, nonce: u8) -> Verified {
     ring.verify(s.event, &text, NOW).unwrap()
 }
 
-async fn present(s: &Subject, ticket: Verified, id: u8) -> ScanRecord {
+pub(crate) async fn present(s: &Subject, ticket: Verified, id: u8) -> ScanRecord {
     match s.store.admit(ticket, scan(id, 1), LOG_KEY).await.unwrap() {
         Recorded::New(record, _) | Recorded::Repeated(record) => record,
         Recorded::IdReused => panic!("id reused"),
     }
 }
 
-fn signing(s: &Subject, receipt: u8, blinding: u8) -> Signing {
+pub(crate) fn signing(s: &Subject, receipt: u8, blinding: u8) -> Signing {
     Signing {
         receipt: [receipt; 32],
         key_id: issuer(s).key_id,
@@ -94,12 +94,12 @@ fn signing(s: &Subject, receipt: u8, blinding: u8) -> Signing {
     }
 }
 
-async fn sign(s: &Subject, signing: Signing) -> Slot {
+pub(crate) async fn sign(s: &Subject, signing: Signing) -> Slot {
     s.store.sign_slot(s.event, signing).await.unwrap()
 }
 
 /// A type that is sold, its key, and a receipt for so many tickets.
-async fn paid(s: &Subject, quantity: u16) {
+pub(crate) async fn paid(s: &Subject, quantity: u16) {
     s.store.add_type(s.event, sold(50)).await.unwrap();
     s.store.put_issuer(issuer(s), NOW).await.unwrap();
     s.store.order(order(s, 1, quantity), NOW).await.unwrap();
@@ -253,7 +253,7 @@ fn exchange(ticket: Verified, binding: u8, at: UnixMs) -> Exchange {
     Exchange { ticket, binding: vec![binding; 33], rotation, reissue }
 }
 
-async fn exchanged(s: &Subject, ticket: Verified, binding: u8) -> Exchanged {
+pub(crate) async fn exchanged(s: &Subject, ticket: Verified, binding: u8) -> Exchanged {
     s.store.exchange(exchange(ticket, binding, NOW)).await.unwrap()
 }
 

@@ -6,6 +6,7 @@
 mod postgres;
 
 mod anonymous;
+mod copy;
 mod log;
 mod offline;
 mod pass;

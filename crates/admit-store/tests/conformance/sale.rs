@@ -55,14 +55,14 @@ async fn vouchers(s: &Subject, count: u8, expires_at: Option<UnixMs>) -> Batched
     s.store.add_vouchers(batch).await.unwrap()
 }
 
-async fn made(s: &Subject, count: u8, expires_at: Option<UnixMs>) -> Batch {
+pub(crate) async fn made(s: &Subject, count: u8, expires_at: Option<UnixMs>) -> Batch {
     match vouchers(s, count, expires_at).await {
         Batched::Done(batch) => batch,
         other => panic!("{other:?}"),
     }
 }
 
-async fn redeem(s: &Subject, voucher: u8, claim: u8, at: UnixMs) -> Redeemed {
+pub(crate) async fn redeem(s: &Subject, voucher: u8, claim: u8, at: UnixMs) -> Redeemed {
     let redemption =
         Redemption { voucher: [voucher; 32], claim: [claim; 32], receipt: [claim; 32], at };
     s.store.redeem_voucher(redemption).await.unwrap()
