@@ -20,6 +20,7 @@ mod metrics;
 mod offline;
 mod pass;
 mod problem;
+mod proxy;
 mod registration;
 mod rotation;
 mod sale;
@@ -31,12 +32,12 @@ mod voucher;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -198,10 +199,12 @@ pub fn openapi() -> serde_json::Value {
 }
 
 /// What the server answers besides the API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// Adds an endpoint that does nothing, to measure the others against.
     pub bench: bool,
+    /// Who is believed about where a request comes from.
+    pub proxies: Proxies,
 }
 
 /// The whole application.
@@ -224,6 +227,7 @@ pub fn router(app: Arc<App>, options: Options) -> Router {
         .fallback(assets::not_found)
         .with_state(Arc::clone(&app))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(Extension(options.proxies))
         .layer(middleware::from_fn(security_headers))
         .layer(middleware::from_fn_with_state(app, log_request))
         .layer(CatchPanicLayer::new())
@@ -241,6 +245,7 @@ pub fn help_router(help: help::Help) -> Router {
 }
 
 pub use help::Help;
+pub use proxy::Proxies;
 
 /// Counts requests, and says one line for each at debug level: the route as written above, never the address itself, for
 /// addresses hold ticket numbers.

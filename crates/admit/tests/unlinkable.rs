@@ -102,7 +102,7 @@ impl Place {
         let (kind, mut details) = (sold.number, sold.details.clone());
         details.quota = 2 * u32::from(PURCHASES);
         event::change_type(&app, view.event.number, kind, details).await.unwrap();
-        let router = http::router(Arc::clone(&app), Options { bench: false });
+        let router = http::router(Arc::clone(&app), Options::default());
         Self { app, router, clock, folder, kind: kind.0 }
     }
 

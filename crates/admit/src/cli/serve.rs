@@ -13,10 +13,11 @@ use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::TokioTimer;
+use ipnet::IpNet;
 
 use super::{Data, say};
 use crate::database::Database;
-use crate::http::{self, Help, Options};
+use crate::http::{self, Help, Options, Proxies};
 use crate::log::{self, Rollback};
 use crate::payment::stripe::{self, Settings, Stripe};
 use crate::qr::{self, Level, Symbol};
@@ -73,6 +74,10 @@ pub(super) struct Serve {
     /// Serve plain HTTP at this address only, for a TLS proxy in front
     #[arg(long)]
     plain: Option<SocketAddr>,
+    /// A network whose proxies are believed about where a request comes from (X-Forwarded-For), such
+    /// as 10.0.0.0/24; may be given several times. Rates are limited by that address
+    #[arg(long, env = "ADMIT_TRUSTED_PROXIES", value_name = "NETWORK", value_delimiter = ',', value_parser = network)]
+    trusted_proxy: Vec<IpNet>,
     /// Serve Prometheus metrics at this address; anybody who reaches it can read them
     #[arg(long)]
     metrics: Option<SocketAddr>,
@@ -142,7 +147,8 @@ impl Serve {
         if let Some(address) = self.metrics {
             serve_metrics(Arc::clone(&app), address)?;
         }
-        let options = Options { bench: self.bench };
+        let options =
+            Options { bench: self.bench, proxies: Proxies::new(self.trusted_proxy.clone()) };
         let router = http::router(Arc::clone(&app), options);
         let served = async {
             match (listeners, self.plain) {
@@ -258,6 +264,12 @@ impl Serve {
             }
         }
     }
+}
+
+/// A network, or one address.
+fn network(text: &str) -> Result<IpNet, String> {
+    let alone = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse().or_else(|_| alone()).map_err(|_| "no network such as 10.0.0.0/24".to_owned())
 }
 
 async fn serve_plain(router: Router, address: SocketAddr) -> anyhow::Result<()> {

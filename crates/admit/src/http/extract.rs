@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, Method, header};
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
+use super::proxy::{Proxies, subscriber};
 use crate::error::Error;
 use crate::session::Staff;
 use crate::{App, device, event, session, ticket};
@@ -215,7 +216,9 @@ impl FromRequestParts<AppState> for From {
 
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Self::Rejection> {
         let connected = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        Ok(connected.map_or_else(Self::default, |info| Self(info.0.ip())))
+        let Some(ConnectInfo(peer)) = connected else { return Ok(Self::default()) };
+        let proxies = parts.extensions.get::<Proxies>().cloned().unwrap_or_default();
+        Ok(Self(subscriber(proxies.client(peer.ip(), &parts.headers))))
     }
 }
 

@@ -90,7 +90,7 @@ impl TestApp {
         data.create().unwrap();
         let (app, file) = open_on(&data, &clock, &database).await;
         sample::create(&app).await.unwrap();
-        let router = http::router(Arc::clone(&app), Options { bench: false });
+        let router = http::router(Arc::clone(&app), Options::default());
         Self { app, file, folder, clock, router }
     }
 

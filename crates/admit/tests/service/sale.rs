@@ -9,8 +9,8 @@ use axum::http::StatusCode;
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
 
-use crate::anonymous::{Shop, blind, finish};
 use crate::app::{Reply, Who};
+use crate::shop::{Shop, blind, finish};
 
 const SALE: &str = "/v1/desk/events/sample/sales";
 
