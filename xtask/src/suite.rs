@@ -28,6 +28,7 @@ const STEPS: &[Step] = &[
     ("web lint", || web::npm("lint")),
     ("web unit tests", || web::npm("test")),
     ("web build", web::build_pages),
+    ("web budget", || web::npm("budget")),
     ("lint", lint),
     ("api", api::check),
     ("rust tests", rust_tests),
