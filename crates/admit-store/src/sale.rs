@@ -9,6 +9,8 @@ use crate::Result;
 
 /// Most vouchers of one batch.
 pub const VOUCHERS_MAX: usize = 1000;
+/// Provider of receipts that vouchers bought.
+pub const VOUCHER: &str = "VOUCHER";
 /// Receipts are dated to the hour: a time to the second would tell who stood at the counter.
 const COARSE_MS: i64 = 3_600_000;
 

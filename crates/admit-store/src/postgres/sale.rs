@@ -10,12 +10,10 @@ use super::admission::number;
 use super::row::{Columns, collect, first};
 use super::{Done, Params, PostgresStore, query};
 use crate::sale::{
-    Batch, Batched, Item, NewBatch, Ordered, Receipt, Redeemed, Redemption, Sales, Takings, coarse,
+    Batch, Batched, Item, NewBatch, Ordered, Receipt, Redeemed, Redemption, Sales, Takings,
+    VOUCHER, coarse,
 };
 use crate::{PAGE_ROWS_MAX, Result};
-
-/// Provider of receipts that vouchers bought.
-const VOUCHER: &str = "VOUCHER";
 
 fn read_item(columns: &Columns<'_>) -> Result<Item> {
     Ok(Item {

@@ -9,12 +9,10 @@ use super::SqliteStore;
 use super::event::ticket_type;
 use super::row::{Columns, collect, first};
 use crate::sale::{
-    Batch, Batched, Item, NewBatch, Ordered, Receipt, Redeemed, Redemption, Sales, Takings, coarse,
+    Batch, Batched, Item, NewBatch, Ordered, Receipt, Redeemed, Redemption, Sales, Takings,
+    VOUCHER, coarse,
 };
 use crate::{PAGE_ROWS_MAX, Result};
-
-/// Provider of receipts that vouchers bought.
-const VOUCHER: &str = "VOUCHER";
 
 fn read_item(columns: &Columns<'_, '_>) -> Result<Item> {
     Ok(Item {

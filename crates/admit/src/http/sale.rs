@@ -6,6 +6,7 @@ use std::sync::Arc;
 use admit_core::id::TypeNo;
 use admit_core::sale::{Currency, Sale as CoreSale, State as SaleState};
 use admit_store::event::{EventView, TicketType};
+use admit_store::sale::VOUCHER;
 use axum::Json as Answer;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -78,7 +79,7 @@ impl PublicSale {
         Some(Self {
             terms: SaleTerms::of(sale),
             days: days.into_iter().map(clock::day_text).collect(),
-            payments: open.map(Provider::code).chain(["VOUCHER"]).collect(),
+            payments: open.map(Provider::code).chain([VOUCHER]).collect(),
         })
     }
 }
